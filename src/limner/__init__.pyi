@@ -1,0 +1,4 @@
+from limner.client import AsyncClient as AsyncClient
+from limner.client import Client as Client
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Pictures of annotations: overlays, crops and contact sheets."""

@@ -1,0 +1,1 @@
+"""What every other part stands on: errors, settings and the registry of extension points."""

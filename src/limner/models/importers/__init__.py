@@ -1,0 +1,1 @@
+"""Importers: a foreign model becomes a bundle, once. One file for each kind of model."""

@@ -1,0 +1,96 @@
+"""What a loaded model is: pixels in, annotations out.
+
+A *runtime* executes a bundle (ONNX Runtime, RapidOCR, …); a *task* turns its raw outputs into
+annotations. Together they make a `Predictor`, and that is all the rest of Limner knows of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from limner.annotations.annotation import Annotation, Json
+from limner.annotations.shapes import Box
+from limner.core.registry import Registry
+
+if TYPE_CHECKING:
+    from limner.models.bundle import Bundle
+
+#: An image: height × width × 3, uint8, RGB.
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen for one prediction; None takes the bundle's default."""
+
+    #: Least score, 0 to 1.
+    threshold: float | None = None
+    #: Only these labels; None for all.
+    labels: frozenset[str] | None = None
+    #: Predict only inside these boxes, in pixels of the original image; empty for the whole.
+    zones: tuple[Box, ...] = ()
+
+    def as_json(self) -> dict[str, Json]:
+        """What was chosen, for the provenance of annotations."""
+        out: dict[str, Json] = {}
+        if self.threshold is not None:
+            out["threshold"] = self.threshold
+        if self.labels is not None:
+            out["labels"] = [*sorted(self.labels)]
+        if self.zones:
+            out["zones"] = [[*zone.corners] for zone in self.zones]
+        return out
+
+
+class Predictor(Protocol):
+    """A loaded model."""
+
+    bundle: Bundle
+    #: Length that the longer side of the image needs to have; None for full size.
+    wanted_side: int | None
+
+    def predict(self, pixels: Pixels, size: tuple[int, int], options: Options) -> list[Annotation]:
+        """What is on an image, best first.
+
+        ``pixels`` may be smaller than the original; ``size`` is the width and height of the
+        original, and answers are in its pixels. Safe to call from several threads.
+        """
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+class Session(Protocol):
+    """A network that a runtime has loaded."""
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Sequence[npt.NDArray[Any]]:
+        """The outputs for some inputs, in the order of the model file."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """What a runtime needs to know of the machine."""
+
+    #: Threads to use; 0 for one a core.
+    threads: int = 0
+    #: Execution providers to prefer, best first; empty to choose by what is installed.
+    providers: tuple[str, ...] = field(default=())
+
+
+class Runtime(Protocol):
+    """Something that can execute bundles."""
+
+    #: Short name, as in ``bundle.json``.
+    name: str
+
+    def load(self, bundle: Bundle, options: RuntimeOptions) -> Predictor:
+        """Load a bundle; raises `ModelError` when that is not possible."""
+
+
+#: All runtimes.
+RUNTIMES: Registry[Runtime] = Registry("limner.runtimes", "runtime")

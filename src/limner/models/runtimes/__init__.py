@@ -1,0 +1,1 @@
+"""What executes bundles: one module a runtime."""

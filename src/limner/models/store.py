@@ -1,0 +1,220 @@
+"""The installed models: bundles in folders, names for them, and the models that ship with runtimes.
+
+The folder holds ``<name>/<version>/`` for each bundle and ``.aliases.json``. Whatever changes it does
+so under a lock and by renaming, so that other processes see a model whole or not at all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from limner.core.errors import BundleError, ModelNotFoundError, UsageError
+from limner.core.registry import Registry
+from limner.models.bundle import BUILTIN, NAME_PATTERN, Bundle, checked_name
+from limner.models.bundle_files import copy_bundle, read_bundle, write_text
+from limner.models.filelock import locked
+
+#: The alias that is used when nobody names a model …
+DEFAULT = "default"
+#: … and what it means until it is set.
+_DEFAULT_TARGET = "text"
+
+
+class ModelStore:
+    """The models of one folder, and those built in."""
+
+    def __init__(self, folder: Path, builtin: Registry[Bundle] = BUILTIN) -> None:
+        self.folder = folder
+        self._builtin = builtin
+
+    def add(self, bundle: Bundle, *, replace: bool = False) -> Bundle:
+        """Install a bundle that was read from a folder; returns it as it is installed.
+
+        Raises `BundleError` when a model of that name and version is there already (and ``replace``
+        is not set), or when the name is taken by an alias or a built-in model.
+        """
+        self._check_free(bundle)
+        with self._staging() as staging:
+            copy_bundle(bundle, staging)
+            with self._locked():
+                target = self._folder_of(bundle.name, bundle.version)
+                if target.exists() and not replace:
+                    raise BundleError(
+                        f"There is a model {bundle.ref} already.", hint="Remove it, or give another version."
+                    )
+                self._discard(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                staging.rename(target)
+        return read_bundle(target, verify=False)
+
+    def list(self) -> tuple[Bundle, ...]:
+        """All models, by name and version; a damaged one is left out (`damaged` names it)."""
+        installed = [bundle for _, _, bundle in self._installed() if isinstance(bundle, Bundle)]
+        return tuple(sorted([*self._builtin, *installed], key=lambda each: (each.name, version_key(each.version))))
+
+    def damaged(self) -> dict[str, BundleError]:
+        """What is wrong with installed models that cannot be read, by name and version."""
+        found = self._installed()
+        return {f"{name}@{version}": error for name, version, error in found if isinstance(error, BundleError)}
+
+    def get(self, name: str) -> Bundle:
+        """The model behind a name, a name with version (``page-elements@2``), or an alias.
+
+        A name alone means its newest version. Raises `ModelNotFoundError` naming the nearest ones, and
+        `BundleError` when the model is damaged. The weights are not read.
+        """
+        target = self.resolve(name)
+        base, _, version = target.partition("@")
+        if base in self._builtin and (bundle := self._builtin.get(base)).version == version:
+            return bundle
+        return read_bundle(self._folder_of(base, version), verify=False)
+
+    def resolve(self, name: str) -> str:
+        """Name and version of the model behind a name; raises `ModelNotFoundError`."""
+        asked = self.aliases().get(name, _DEFAULT_TARGET if name == DEFAULT else name)
+        base, at, version = asked.partition("@")
+        versions = self.versions(base) if re.fullmatch(NAME_PATTERN, base) else ()
+        if not versions or (at and version not in versions):
+            raise self._not_found(name)
+        return f"{base}@{version if at else max(versions, key=version_key)}"
+
+    def remove(self, name: str) -> str:
+        """Remove an installed model and return its name and version.
+
+        Raises `ModelNotFoundError`, or `UsageError` when it is built in or an alias needs it.
+        """
+        with self._locked():
+            if name in self.aliases():
+                raise UsageError(f"{name!r} is an alias; the model behind it is {self.resolve(name)}.")
+            target = self.resolve(name)
+            base, _, version = target.partition("@")
+            folder = self._folder_of(base, version)
+            if not folder.is_dir():
+                raise UsageError(f"The model {target} is built in and cannot be removed.")
+            self._check_unaliased(target)
+            self._discard(folder)
+            if not any(folder.parent.iterdir()):
+                folder.parent.rmdir()
+        return target
+
+    def aliases(self) -> dict[str, str]:
+        """All aliases, and the name (with or without version) that each stands for."""
+        return self._written_aliases()
+
+    def _written_aliases(self) -> dict[str, str]:
+        """The aliases that stand in the folder."""
+        try:
+            found = json.loads((self.folder / ".aliases.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise BundleError(f"{self.folder / '.aliases.json'} is damaged: {error}.") from error
+        if not isinstance(found, dict):
+            raise BundleError(f"{self.folder / '.aliases.json'} is damaged: it holds no table of names.")
+        return {str(alias): str(target) for alias, target in found.items()}
+
+    def alias(self, alias: str, target: str | None) -> None:
+        """Let an alias stand for a model, or forget it when ``target`` is None.
+
+        A target without version follows the newest one. Raises `UsageError` and `ModelNotFoundError`.
+        """
+        checked_name(alias, "an alias")
+        with self._locked():
+            aliases = self._written_aliases()
+            if target is None:
+                if alias not in aliases:
+                    raise ModelNotFoundError(f"There is no alias {alias!r}.")
+                del aliases[alias]
+            else:
+                self._check_alias(alias, target, aliases)
+                aliases[alias] = target
+            write_text(self.folder / ".aliases.json", json.dumps(aliases, indent=2, sort_keys=True) + "\n")
+
+    def _check_alias(self, alias: str, target: str, aliases: dict[str, str]) -> None:
+        if self.versions(alias):
+            raise UsageError(f"{alias!r} is the name of a model, so it cannot be an alias.")
+        if target in aliases or target == DEFAULT:
+            raise UsageError(f"{target!r} is an alias itself; name the model.")
+        self.resolve(target)
+
+    def _check_free(self, bundle: Bundle) -> None:
+        if bundle.name == DEFAULT or bundle.name in self.aliases():
+            raise BundleError(f"{bundle.name!r} is an alias, so no model can be called so.")
+        if bundle.name in self._builtin and self._builtin.get(bundle.name).version == bundle.version:
+            raise BundleError(f"{bundle.ref} is built in.", hint="Give another name or version.")
+
+    def _check_unaliased(self, target: str) -> None:
+        """Raise when an alias would stand for nothing once a model is gone."""
+        base = target.partition("@")[0]
+        last = len(self.versions(base)) == 1
+        for alias, meant in self.aliases().items():
+            if meant == target or (last and meant == base):
+                raise UsageError(
+                    f"The alias {alias!r} stands for {target}.", hint="Set the alias to another model first."
+                )
+
+    def _installed(self) -> Iterator[tuple[str, str, Bundle | BundleError]]:
+        """Name, version and bundle of each installed model, or what is wrong with it."""
+        for folder in sorted(self.folder.glob("*/*/")):
+            name, version = folder.parent.name, folder.name
+            if not (re.fullmatch(NAME_PATTERN, name) and re.fullmatch(NAME_PATTERN, version)):
+                continue
+            try:
+                yield name, version, read_bundle(folder, verify=False)
+            except BundleError as error:
+                yield name, version, error
+
+    def versions(self, name: str) -> Sequence[str]:
+        """The versions of a model, in no order."""
+        folder = self.folder / name
+        found = (
+            [path.name for path in folder.iterdir() if re.fullmatch(NAME_PATTERN, path.name)] if folder.is_dir() else []
+        )
+        return [*found, self._builtin.get(name).version] if name in self._builtin else found
+
+    def _folder_of(self, name: str, version: str) -> Path:
+        """Where a bundle is kept; names are narrow, so that it cannot lie elsewhere."""
+        return self.folder / checked_name(name) / checked_name(version, "a version")
+
+    def _not_found(self, name: str) -> ModelNotFoundError:
+        if name in self.aliases():
+            return ModelNotFoundError(f"The alias {name!r} stands for {self.aliases()[name]}, which is not installed.")
+        known = sorted({*self.aliases(), *(each.name for each in self.list()), *(each.ref for each in self.list())})
+        near = difflib.get_close_matches(name, known, n=3) or known
+        hint = f"Did you mean {' or '.join(near)}?" if near else "No model is installed."
+        return ModelNotFoundError(f"There is no model called {name!r}.", hint=hint)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self.folder / ".lock")
+
+    @contextmanager
+    def _staging(self) -> Iterator[Path]:
+        """An empty folder beside the models, gone afterwards unless it was renamed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.folder))
+        path.chmod(0o755)
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _discard(self, folder: Path) -> None:
+        """Remove a folder in one step for others: it is renamed first."""
+        if folder.exists():
+            away = Path(tempfile.mkdtemp(prefix=".removed-", dir=self.folder))
+            folder.rename(away / folder.name)
+            shutil.rmtree(away, ignore_errors=True)
+
+
+def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts versions by their numbers; words come before the end, so that ``2-rc1`` is older than ``2``."""
+    parts = re.findall(r"\d+|[a-z]+", version)
+    keys = [(2, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+    return (*keys, (1, 0, ""))

@@ -1,0 +1,1 @@
+"""From raw outputs to annotations: one module a task."""

@@ -1,0 +1,1 @@
+"""Documents that are kept: taken in from uploads, read, corrected, and handed out in every format."""

@@ -1,0 +1,109 @@
+"""The job engine of a process, with everything that goes with it: handlers, webhooks, housekeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from limner.core.errors import NotFoundError
+from limner.core.settings import Settings
+from limner.jobs.control import Ticker
+from limner.jobs.engine import JobEngine
+from limner.jobs.housekeeping import Housekeeper, Keep
+from limner.jobs.lanes import Limits
+from limner.jobs.webhooks import WebhookPump
+from limner.jobs.worker import EngineOptions
+from limner.operations.jobs.desk import inbox_time
+from limner.operations.jobs.handler import AnnotateHandler
+from limner.operations.jobs.notices import Notices, secret_of
+from limner.operations.services import Services
+from limner.storage.blobs import Blobs
+from limner.storage.database import Database
+from limner.storage.workspaces import Workspaces
+
+#: Pages in a chunk: a job that is interrupted fetches at most these again.
+CHUNK = 20
+#: Seconds between two rounds of housekeeping.
+_ROUND = 3600.0
+#: How long files are kept that belong to no job: those of requests that were broken off.
+_INBOX = timedelta(days=2)
+
+
+class LimnerEngine(JobEngine):
+    """A job engine that also sends webhooks and deletes what is due, as long as it works."""
+
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        settings: Settings,
+        handler: AnnotateHandler,
+        options: EngineOptions,
+    ) -> None:
+        super().__init__(database, [handler], folder=settings.data, options=options)
+        self._database = database
+        self._settings = settings
+        self._housekeeper = Housekeeper(database, blobs, _keep(settings), forget_lanes=self.forget_lanes)
+        self._blobs = blobs
+        self._beside: list[WebhookPump | Ticker] = []
+
+    def start(self) -> None:
+        """Begin to work."""
+        from limner.operations.jobs.sender import GuardedSender  # loads httpx, which takes a while
+
+        super().start()
+        key = _keys(self._database, self._settings)
+        pump = WebhookPump(self._database, GuardedSender(self._settings), key=key)
+        self._beside = [pump, Ticker("limner-housekeeping", _ROUND, self.sweep)]
+        for each in self._beside:
+            each.start()
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Finish the pages under way, within ``grace`` seconds; the rest goes on later or elsewhere."""
+        super().stop(grace)
+        while self._beside:
+            self._beside.pop().stop()
+
+    def sweep(self) -> None:
+        """Delete what is due."""
+        self._housekeeper.sweep()
+        before = datetime.now(UTC) - _INBOX
+        for folder in {key.rpartition("/")[0] for key in self._blobs.keys("inbox")}:
+            if inbox_time(folder) < before:
+                self._blobs.delete_all(folder)
+
+
+def make_engine(
+    settings: Settings,
+    database: Database,
+    blobs: Blobs,
+    services: Services,
+    *,
+    serves: Callable[[str, str], bool] = lambda _kind, _model: True,
+) -> LimnerEngine:
+    """The engine of a process, not started: until then it takes jobs and works on none.
+
+    ``serves`` says whether this process takes jobs of a kind for a model (name and version).
+    """
+    handler = AnnotateHandler(database, blobs, services, Notices(database, blobs))
+    limits = Limits(total=max(1, settings.workers), each=lambda _queue: settings.model_concurrency)
+    options = EngineOptions(limits=limits, serves=serves, chunk=CHUNK)
+    return LimnerEngine(database, blobs, settings, handler, options)
+
+
+def _keep(settings: Settings) -> Keep:
+    jobs = timedelta(days=settings.job_days) if settings.job_days else None
+    return Keep(images=timedelta(days=settings.image_days), jobs=jobs)
+
+
+def _keys(database: Database, settings: Settings) -> Callable[[str], bytes]:
+    """The key that webhooks of a workspace are signed with: its own, or the server's."""
+
+    def key(workspace_id: str) -> bytes:
+        try:
+            own = secret_of(Workspaces(database).get(workspace_id).settings)
+        except NotFoundError:
+            own = ""
+        return (own or settings.webhook_secret.get_secret_value()).encode()
+
+    return key

@@ -1,0 +1,85 @@
+"""What operations work with: settings, the network, installed and loaded models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from limner.core.settings import Settings
+from limner.models.bundle import Bundle
+from limner.models.pool import ModelPool
+from limner.models.runtimes.onnx import cores
+from limner.models.store import ModelStore
+from limner.operations.inference import InferenceThreads, threads_for
+from limner.operations.library import Libraries
+from limner.sources.net.downloader import Downloader
+from limner.sources.protocol import SourceContext
+
+
+def _unobserved(_model: str, _seconds: Mapping[str, float]) -> None:
+    """Nobody wants to know."""
+
+
+class Services:
+    """One of each for a process, made when first needed and closed together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        #: Told the model and the seconds in each stage of every page that is done.
+        self.observer: Callable[[str, Mapping[str, float]], None] = _unobserved
+
+    @cached_property
+    def store(self) -> ModelStore:
+        """The installed models."""
+        return ModelStore(self.settings.models_dir)
+
+    @cached_property
+    def pool(self) -> ModelPool:
+        """The loaded models."""
+        return ModelPool(self.store, self.settings)
+
+    @cached_property
+    def libraries(self) -> Libraries:
+        """The models that each workspace sees."""
+        return Libraries(self.settings.data, self.store, self.pool)
+
+    @cached_property
+    def inference(self) -> InferenceThreads:
+        """The threads for those who wait for an answer."""
+        return InferenceThreads(threads_for(cores(), self.settings.threads))
+
+    @cached_property
+    def downloader(self) -> Downloader:
+        """The way to the network."""
+        return Downloader(self.settings)
+
+    @property
+    def sources(self) -> SourceContext:
+        """What sources may use."""
+        return SourceContext(self.settings, self.downloader)
+
+    def prepare(self) -> None:
+        """Make all of it now: later, two threads that come together might make two of something."""
+        for name in ("libraries", "inference", "downloader"):
+            getattr(self, name)
+
+    def observe(self, bundle: Bundle, seconds: Mapping[str, float]) -> None:
+        """Note how long a page took in each stage; the names of a workspace's own models go no further."""
+        shared = bundle.folder is None or bundle.folder.is_relative_to(self.settings.models_dir)
+        self.observer(bundle.ref if shared else "of a workspace", seconds)
+
+    def close(self) -> None:
+        """Give everything back."""
+        for name in ("inference", "pool", "downloader"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

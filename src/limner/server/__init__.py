@@ -1,0 +1,1 @@
+"""The HTTP server: translation between requests and operations, nothing else."""

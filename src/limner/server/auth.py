@@ -1,0 +1,153 @@
+"""Who is calling: tokens of ours, and JWTs of an identity provider.
+
+A wrong, expired, revoked or unknown token are all the same to the caller: a 401 that does not say
+which. The middleware looks at the headers before a byte of the body is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError
+from limner.core.settings import Settings
+from limner.server.problems import answer_to
+
+if TYPE_CHECKING:
+    from limner.storage.database import Database
+    from limner.storage.tokens import Scope as TokenScope
+
+#: Paths under this need a token, whatever their route says.
+PROTECTED = "/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, and what they may do."""
+
+    workspace_id: str
+    #: None for a JWT, and where no token is asked for.
+    token_id: str | None
+    #: Name of the token, or subject of the JWT.
+    name: str
+    scopes: frozenset[TokenScope]
+
+    def require(self, scope: TokenScope) -> None:
+        """Raise `NotAllowedError` without that scope; ``admin`` includes the others."""
+        if scope not in self.scopes and "admin" not in self.scopes:
+            raise NotAllowedError(f"This needs a token with the scope {scope!r}.")
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether everything in the workspace is allowed."""
+        return "admin" in self.scopes
+
+
+class Authenticator:
+    """Finds the caller behind a request's headers.
+
+    ``home`` is the id of the workspace ``default``. Without ``settings.auth`` everybody is its admin.
+    ``by_jwt`` finds the caller behind a JWT, where an identity provider is set up.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, home: str, by_jwt: Callable[[str], Caller | None] | None = None
+    ) -> None:
+        self._database = database
+        self._home = home
+        self._by_jwt = by_jwt
+        self._open = not settings.auth
+
+    def __call__(self, headers: Headers) -> Caller:
+        """The caller; blocks on the database. Raises `NoTokenError` or `NotAllowedError`."""
+        if self._open:
+            check_local(headers)
+            return Caller(self._home, None, "no-auth", frozenset({"admin"}))
+        secret = presented(headers)
+        if secret is None:
+            raise NoTokenError("A token is needed.", hint="Send it as `Authorization: Bearer TOKEN` or `X-API-Key`.")
+        caller = self._by_token(secret) or (self._by_jwt(secret) if self._by_jwt else None)
+        if caller is None:
+            raise NoTokenError("The token is not valid.")
+        return caller
+
+    def _by_token(self, secret: str) -> Caller | None:
+        from limner.storage.tokens import authenticate
+
+        # The database compares hashes: how long that takes says nothing about the secret.
+        token = authenticate(self._database, secret)
+        return None if token is None else Caller(token.workspace_id, token.id, token.name, token.scopes)
+
+
+def presented(headers: Headers) -> str | None:
+    """The token that a request shows, or None."""
+    scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret.strip():
+        return secret.strip()
+    return headers.get("x-api-key", "").strip() or None
+
+
+class Authentication:
+    """Lets nobody under `PROTECTED` without a valid token, and notes the caller for the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it before its body is read."""
+        if scope["type"] != "http" or not scope["path"].startswith(PROTECTED):
+            await self.app(scope, receive, send)
+            return
+        find: Callable[[Headers], Caller] = scope["app"].state.limner.authenticate
+        try:
+            caller = await run_in_threadpool(find, Headers(scope=scope))
+        except LimnerError as error:
+            await answer_to(error)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self.app(scope, receive, send)
+
+
+def check_open(settings: Settings) -> None:
+    """Raise `SettingsError` where a server without tokens would listen to more than this machine."""
+    if not settings.auth and not is_loopback(settings.host):
+        raise SettingsError(
+            f"Without tokens the server may only listen on this machine, not on {settings.host}.",
+            hint="Use --host 127.0.0.1, or leave tokens on.",
+        )
+
+
+def check_local(headers: Headers) -> None:
+    """Raise `NotAllowedError` for a request that another web site has put into a browser of this machine.
+
+    Such a page can send requests to the loopback address, under its own name (``Origin``) or, with a
+    name server that lies, under a name of its own (``Host``).
+    """
+    origin = headers.get("origin")
+    named = [_host(f"//{headers.get('host', '')}"), *([] if origin is None else [_host(origin)])]
+    if not all(is_loopback(name) for name in named):
+        raise NotAllowedError("Without tokens, only pages and programs of this machine may call the server.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address stands for this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""

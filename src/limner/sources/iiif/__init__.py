@@ -1,0 +1,1 @@
+"""IIIF: manifests, collections and image descriptions, read tolerantly."""
