@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import postgres
+from tests import postgres, s3
 
 # In CI the same examples each time: what changed is then the code. Elsewhere new ones are tried.
 settings.register_profile("ci", derandomize=True)
@@ -35,3 +35,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'data' / 'limner.db'}"
     return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Address of a private S3."""
+    with s3.server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3_storage(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of an empty place on S3, to which the environment of this process leads."""
+    for name, value in s3.environment(s3_server).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3.bucket(s3_server)}/limner"

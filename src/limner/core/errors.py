@@ -134,6 +134,18 @@ class BundleError(ModelError):
     code = "model.bundle"
 
 
+class CheckpointError(BundleError):
+    """A checkpoint is damaged, too large, or of a kind that cannot be read."""
+
+    code = "model.checkpoint"
+
+
+class UnsafeCheckpointError(CheckpointError):
+    """A checkpoint wants something to be run, and nothing in a checkpoint is run."""
+
+    code = "model.unsafe"
+
+
 class CancelledError(LimnerError):
     """The work was cancelled."""
 
@@ -150,6 +162,18 @@ class NotAllowedError(LimnerError):
     """The token does not allow this."""
 
     code = "not-allowed"
+
+
+class DatasetError(LimnerError):
+    """A dataset cannot be used as it is."""
+
+    code = "dataset"
+
+
+class DatasetNotFoundError(DatasetError):
+    """There is no dataset of that name and version."""
+
+    code = "dataset.not-found"
 
 
 class NotFoundError(LimnerError):

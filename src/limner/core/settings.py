@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import platformdirs
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
@@ -55,6 +55,9 @@ def _delays(value: object) -> object:
 
 
 Network = IPv4Network | IPv6Network
+
+#: The systems whose clients are served.
+ForeignName = Literal["extractor", "aikon", "easyocr", "maskrcnn", "detectron2", "labelstudio"]
 
 
 class Settings(BaseSettings):
@@ -121,6 +124,21 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         default=(), description="Origins whose pages may call the API from a browser, separated by commas."
+    )
+    compat: Annotated[tuple[ForeignName, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=get_args(ForeignName),
+        description="Systems whose clients are served, separated by commas: any of `extractor`, `aikon`, `easyocr`, "
+        "`maskrcnn`, `detectron2`, `labelstudio`; empty for none.",
+    )
+    compat_clients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
+        default=(),
+        description="IP addresses, CIDRs and host names that may use `aikon`, `easyocr`, `maskrcnn` and `detectron2` "
+        "without a token, since their clients can send none; empty for nobody.",
+    )
+    client_app_url: str = Field(
+        default="",
+        description="Web application that extractorAPI's clients belong to; annotations go to `annotate/` there when a "
+        "request names no callback.",
     )
     jwt_secret: SecretStr = Field(
         default=SecretStr(""), description="Shared secret of an identity provider that signs with HS256."

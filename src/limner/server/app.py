@@ -17,6 +17,8 @@ from limner.core.settings import Settings
 from limner.server import problems
 from limner.server.api import ROUTERS
 from limner.server.auth import Authentication, check_open
+from limner.server.compat import COMPAT
+from limner.server.foreign import ForeignAPI
 from limner.server.metrics import CountRequests
 from limner.server.middleware import Gate, RequestContext
 from limner.server.problems import PROBLEMS
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=PROBLEMS,
     )
     problems.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *(system.router for system in _foreign(settings))):
         app.include_router(router)
     return app
 
@@ -64,6 +66,11 @@ def create_app(settings: Settings) -> FastAPI:
 def operation_id(route: APIRoute) -> str:
     """The stable name of an operation in the OpenAPI: its subject and its function."""
     return f"{route.tags[0] if route.tags else 'other'}_{route.name}"
+
+
+def _foreign(settings: Settings) -> list[ForeignAPI]:
+    """The APIs of other systems that are switched on."""
+    return [system for name, system in COMPAT.items() if name in settings.compat]
 
 
 def _middleware(settings: Settings, tracer: Tracer | None) -> list[Middleware]:
@@ -81,5 +88,5 @@ def _middleware(settings: Settings, tracer: Tracer | None) -> list[Middleware]:
         Middleware(CountRequests),
         *([cors] if settings.cors_origins else []),
         Middleware(Gate, settings=settings),
-        Middleware(Authentication),
+        Middleware(Authentication, systems=_foreign(settings)),
     ]

@@ -6,7 +6,8 @@ which. The middleware looks at the headers before a byte of the body is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError
 from limner.core.settings import Settings
+from limner.server.foreign import Doors, ForeignAPI, Guests
 from limner.server.problems import answer_to
 
 if TYPE_CHECKING:
@@ -64,15 +66,40 @@ class Authenticator:
         self._home = home
         self._by_jwt = by_jwt
         self._open = not settings.auth
+        self._guests = Guests(settings)
 
     def __call__(self, headers: Headers) -> Caller:
         """The caller; blocks on the database. Raises `NoTokenError` or `NotAllowedError`."""
         if self._open:
-            check_local(headers)
-            return Caller(self._home, None, "no-auth", frozenset({"admin"}))
+            return self._anybody(headers)
         secret = presented(headers)
         if secret is None:
             raise NoTokenError("A token is needed.", hint="Send it as `Authorization: Bearer TOKEN` or `X-API-Key`.")
+        return self._holder(secret)
+
+    def foreign(self, headers: Headers, client: str, *, tokenless: bool) -> Caller:
+        """The caller of another system's API, at the address ``client``.
+
+        Whoever shows no token may annotate in the workspace ``default`` where ``tokenless`` and the settings allow it.
+        Blocks, and raises, as for ours.
+        """
+        if self._open:
+            return self._anybody(headers)
+        if (secret := presented(headers) or basic_password(headers)) is not None:
+            return self._holder(secret)
+        if not tokenless:
+            raise NoTokenError("A token is needed.", hint="Send it as `X-API-Key`, or as the password of HTTP Basic.")
+        try:
+            self._guests.check(headers, client)
+        except NotAllowedError as error:
+            raise NoTokenError("A token is needed.", hint=str(error)) from error
+        return Caller(self._home, None, client, frozenset({"annotate"}))
+
+    def _anybody(self, headers: Headers) -> Caller:
+        check_local(headers)
+        return Caller(self._home, None, "no-auth", frozenset({"admin"}))
+
+    def _holder(self, secret: str) -> Caller:
         caller = self._by_token(secret) or (self._by_jwt(secret) if self._by_jwt else None)
         if caller is None:
             raise NoTokenError("The token is not valid.")
@@ -94,22 +121,41 @@ def presented(headers: Headers) -> str | None:
     return headers.get("x-api-key", "").strip() or None
 
 
-class Authentication:
-    """Lets nobody under `PROTECTED` without a valid token, and notes the caller for the routes."""
+def basic_password(headers: Headers) -> str | None:
+    """The password that a request shows by HTTP Basic (RFC 7617), or None."""
+    scheme, _, coded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(coded.strip(), validate=True).decode().partition(":")[2] or None
+    except ValueError:
+        return None
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Authentication:
+    """Lets nobody under `PROTECTED`, or to another system's API, who may not call; notes the caller for the routes."""
+
+    def __init__(self, app: ASGIApp, systems: Sequence[ForeignAPI] = ()) -> None:
         self.app = app
+        self._door = Doors(systems)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it before its body is read."""
-        if scope["type"] != "http" or not scope["path"].startswith(PROTECTED):
+        ours = scope["type"] == "http" and scope["path"].startswith(PROTECTED)
+        system = self._door(scope["path"]) if scope["type"] == "http" and not ours else None
+        if not ours and system is None:
             await self.app(scope, receive, send)
             return
-        find: Callable[[Headers], Caller] = scope["app"].state.limner.authenticate
+        find: Authenticator = scope["app"].state.limner.authenticate
+        headers = Headers(scope=scope)
         try:
-            caller = await run_in_threadpool(find, Headers(scope=scope))
+            if system is None:
+                caller = await run_in_threadpool(find, headers)
+            else:
+                client = scope.get("state", {}).get("client_address", "")
+                caller = await run_in_threadpool(find.foreign, headers, client, tokenless=system.tokenless)
         except LimnerError as error:
-            await answer_to(error)(scope, receive, send)
+            await (system.refusal if system else answer_to)(error)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Training: datasets, architectures, fitting, evaluation, export. Nothing that serves imports it."""

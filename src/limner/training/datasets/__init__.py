@@ -1,0 +1,1 @@
+"""Datasets: pages with reviewed annotations, split; kept in immutable, hashed versions."""
