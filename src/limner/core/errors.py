@@ -146,6 +146,12 @@ class UnsafeCheckpointError(CheckpointError):
     code = "model.unsafe"
 
 
+class MissingExtraError(ModelError):
+    """This needs something that is not installed."""
+
+    code = "model.missing-extra"
+
+
 class CancelledError(LimnerError):
     """The work was cancelled."""
 

@@ -31,6 +31,7 @@ _TASKS_OF_DECODER: dict[str, tuple[Task, ...]] = {
     "rows": ("detect", "segment"),
     "boxes": ("detect", "segment"),
     "detr": ("detect",),
+    "tiny-yolo": ("detect",),
     "classes": ("segment",),
 }
 

@@ -86,7 +86,10 @@ def test_a_letterbox_keeps_the_aspect_fits_and_maps_corners_to_corners(width, he
     assert plan.canvas[0] % 32 == plan.canvas[1] % 32 == 0
     whole = plan.transform.to_network(np.array([[0, 0, width, height]]))[0]
     wanted = (plan.left, plan.top, plan.left + plan.inner[0], plan.top + plan.inner[1])
-    slack = 1e-6 if mapping == "exact" else 1.1
+    # Those programs reckon with the padded size: a side that is rounded away shifts the other.
+    gain = min(plan.canvas[0] / width, plan.canvas[1] / height)
+    shift = max(abs(width * gain - plan.inner[0]), abs(height * gain - plan.inner[1]))
+    slack = 1e-6 if mapping == "exact" else 1.1 + shift
     assert np.abs(whole - wanted).max() <= slack
 
 

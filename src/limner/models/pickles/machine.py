@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from limner.core.errors import CheckpointError, UnsafeCheckpointError
-from limner.models.pickles.values import Global, Opaque
+from limner.models.pickles.constructors import restore_array
+from limner.models.pickles.values import Constructor, Global, HasState, Opaque
 
 #: A large detector has 150,000.
 _MOST_INSTRUCTIONS = 1_000_000
@@ -24,9 +27,6 @@ _LONGEST_TEXT = 16 << 20
 _LONGEST_NUMBER = 128
 #: Longer texts of Python 2 are raw numbers.
 _LONGEST_OLD_TEXT = 4_096
-
-#: Something that our own code makes of the arguments in a pickle.
-Constructor = Callable[..., object]
 
 
 class BrokenPickleError(Exception):
@@ -67,11 +67,9 @@ class Machine:
                 if code == _STOP:
                     return self._stack.pop()
                 table[code](self)
-        except KeyError as error:
-            raise BrokenPickleError(f"it has an instruction that does not exist ({error})") from error
         except (IndexError, struct.error) as error:
             raise BrokenPickleError("it ends too early") from error
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise BrokenPickleError(f"its instructions do not fit together: {error}") from error
         raise BrokenPickleError(f"it has more than {_MOST_INSTRUCTIONS} instructions")
 
@@ -223,7 +221,7 @@ class Machine:
             raise BrokenPickleError("it makes an object with arguments that are no tuple")
         if isinstance(maker, Global):
             self._push(Opaque(maker.name, args))
-        elif isinstance(maker, OurConstructor):
+        elif isinstance(maker, Constructor):
             self._push(maker.make(*args))
         else:
             raise UnsafeCheckpointError(f"It calls a value ({type(maker).__name__}), which is never done.")
@@ -235,6 +233,8 @@ class Machine:
             _set_state(target, state)
         elif isinstance(target, HasState):
             target.restore(state)
+        elif isinstance(target, np.ndarray):
+            restore_array(target, state)
         elif not isinstance(target, dict):  # an OrderedDict of tensors carries versions that mean nothing here
             raise BrokenPickleError("it gives attributes to what has none")
 
@@ -250,21 +250,6 @@ class Machine:
         if index not in self._memo:
             raise BrokenPickleError("it recalls what it never stored")
         self._push(self._memo[index])
-
-
-class OurConstructor:
-    """One of our own functions, which stands for a name in pickles."""
-
-    def __init__(self, make: Constructor) -> None:
-        self.make = make
-
-
-class HasState:
-    """A value of ours that is finished by what follows it in the pickle."""
-
-    def restore(self, state: object) -> None:
-        """Take what the pickle says; raises ``ValueError``."""
-        raise NotImplementedError
 
 
 def _set_state(target: Opaque, state: object) -> None:
@@ -283,3 +268,115 @@ def _checked_key(key: object) -> Any:
     if not all(each is None or isinstance(each, str | int | float | bytes | Global) for each in flat):
         raise BrokenPickleError(f"a key in it is no plain value but {type(key).__name__}")
     return key
+
+
+_Instruction: TypeAlias = Callable[[Machine], object]
+
+
+def _sized(read: Callable[[Machine, int], object], form: str, size: int) -> _Instruction:
+    """An instruction that is followed by a number."""
+    return lambda m: read(m, m._number(form, size))
+
+
+def _pushing(make: Callable[[Machine], object]) -> _Instruction:
+    """An instruction that puts a value on the stack."""
+    return lambda m: m._push(make(m))
+
+
+def _refused(what: str) -> _Instruction:
+    def refuse(_: Machine) -> None:
+        raise BrokenPickleError(f"it uses {what}, which no program that Limner knows writes")
+
+    return refuse
+
+
+def _push_text(m: Machine, length: int) -> None:
+    m._push(m._text(length))
+
+
+def _push_bytes(m: Machine, length: int) -> None:
+    m._push(bytes(m._take(length)))
+
+
+def _pairs(items: list[Any]) -> dict[Any, Any]:
+    """A dictionary from keys and values in turn."""
+    return {_checked_key(key): value for key, value in zip(items[::2], items[1::2], strict=True)}
+
+
+_STOP = ord(".")
+_NUMBERS: dict[str, _Instruction] = {
+    "I": Machine._int_line,
+    "L": Machine._int_line,
+    "F": _pushing(lambda m: float(m._line())),
+    "J": _pushing(lambda m: m._number("<i", 4)),
+    "K": _pushing(lambda m: m._number("<B", 1)),
+    "M": _pushing(lambda m: m._number("<H", 2)),
+    "G": _pushing(lambda m: struct.unpack(">d", m._take(8))[0]),
+    "\x8a": _sized(Machine._long, "<B", 1),
+    "\x8b": _sized(Machine._long, "<i", 4),
+    "N": _pushing(lambda _: None),
+    "\x88": _pushing(lambda _: True),
+    "\x89": _pushing(lambda _: False),
+}
+_TEXTS: dict[str, _Instruction] = {
+    "S": Machine._old_text_line,
+    "T": _sized(Machine._old_text, "<i", 4),
+    "U": _sized(Machine._old_text, "<B", 1),
+    "V": _pushing(lambda m: m._line()),
+    "X": _sized(_push_text, "<I", 4),
+    "\x8c": _sized(_push_text, "<B", 1),
+    "\x8d": _sized(_push_text, "<Q", 8),
+    "B": _sized(_push_bytes, "<I", 4),
+    "C": _sized(_push_bytes, "<B", 1),
+    "\x8e": _sized(_push_bytes, "<Q", 8),
+    "\x96": _sized(_push_bytes, "<Q", 8),
+}
+_CONTAINERS: dict[str, _Instruction] = {
+    "(": Machine._mark,
+    "0": Machine._pop,
+    "1": lambda m: m._since_mark() and None,
+    "2": _pushing(lambda m: m._stack[-1]),
+    ")": _pushing(lambda _: ()),
+    "]": _pushing(lambda _: []),
+    "}": _pushing(lambda _: {}),
+    "\x8f": _pushing(lambda _: set()),
+    "t": _pushing(lambda m: tuple(m._since_mark())),
+    "\x85": lambda m: m._tuple(1),
+    "\x86": lambda m: m._tuple(2),
+    "\x87": lambda m: m._tuple(3),
+    "l": _pushing(lambda m: m._since_mark()),
+    "d": _pushing(lambda m: _pairs(m._since_mark())),
+    "\x91": _pushing(lambda m: frozenset(map(_checked_key, m._since_mark()))),
+    "a": Machine._append,
+    "e": lambda m: m._extend(m._since_mark()),
+    "s": Machine._set_item,
+    "u": lambda m: m._fill(m._since_mark()),
+    "\x90": Machine._add,
+}
+_OBJECTS: dict[str, _Instruction] = {
+    "c": Machine._global_lines,
+    "\x93": Machine._stack_global,
+    "R": Machine._reduce,
+    "\x81": Machine._reduce,
+    "\x92": Machine._new_object_with_names,
+    "b": Machine._build,
+    "Q": Machine._persistent,
+    "i": _refused("old instances"),
+    "o": _refused("old instances"),
+    "P": _refused("persistent names as text"),
+    **dict.fromkeys("\x82\x83\x84", _refused("registered extensions")),
+    **dict.fromkeys("\x97\x98", _refused("data outside the file")),
+}
+_MEMORY: dict[str, _Instruction] = {
+    "\x80": lambda m: m._take(1),
+    "\x95": lambda m: m._take(8),
+    "p": lambda m: m._remember(int(m._line())),
+    "q": _sized(Machine._remember, "<B", 1),
+    "r": _sized(Machine._remember, "<I", 4),
+    "\x94": lambda m: m._remember(len(m._memo)),
+    "g": lambda m: m._recall(int(m._line())),
+    "h": _sized(Machine._recall, "<B", 1),
+    "j": _sized(Machine._recall, "<I", 4),
+}
+_KNOWN = {ord(code): run for each in (_NUMBERS, _TEXTS, _CONTAINERS, _OBJECTS, _MEMORY) for code, run in each.items()}
+_INSTRUCTIONS = [_KNOWN.get(code, _refused(f"the unknown instruction {code}")) for code in range(256)]

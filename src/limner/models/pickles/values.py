@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -14,6 +15,21 @@ class Global:
     """A class or function that a pickle names, by its dotted name: the name alone."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constructor:
+    """A function of ours, which stands for a name in pickles."""
+
+    make: Callable[..., object]
+
+
+class HasState:
+    """A value of ours that is finished by what follows it in the pickle."""
+
+    def restore(self, state: object) -> None:
+        """Take what the pickle says; raises ``ValueError``."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True, eq=False)

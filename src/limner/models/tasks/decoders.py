@@ -16,7 +16,8 @@ import numpy.typing as npt
 from limner.core.errors import ModelError
 from limner.models.tasks.instance_masks import BoxMasks, InputMasks, MaskSource, Prototypes
 from limner.models.tasks.letterbox import Size
-from limner.models.tasks.specs import BoxDecoder, Boxes, Detr, Rows, YoloV5, YoloV8
+from limner.models.tasks.specs import ROW, BoxDecoder, Boxes, Detr, Rows, TinyYolo, YoloV5, YoloV8
+from limner.models.tasks.tiny_yolo import Grid, decode_grid
 
 Outputs: TypeAlias = Sequence[npt.NDArray[Any]]
 Floats: TypeAlias = npt.NDArray[np.float32]
@@ -85,11 +86,14 @@ def _yolov8(outputs: Outputs, spec: YoloV8, reading: Reading) -> Candidates:
 
 def _rows(outputs: Outputs, spec: Rows, reading: Reading) -> Candidates:
     rows = _first(outputs, 3)[0].astype(np.float32, copy=False)
-    if rows.shape[1] != 6 + spec.masks:
-        raise ModelError(f"The network gives rows of {rows.shape[1]} numbers, not of {6 + spec.masks}.")
-    rows = rows[rows[:, 4] >= np.float32(reading.threshold)]
-    masks = _prototypes(outputs, rows[:, 6:], reading) if spec.masks else None
-    return Candidates(rows[:, :4], rows[:, 4], _whole(rows[:, 5]), masks, repeats=False)
+    own = len(spec.columns)
+    if rows.shape[1] != own + spec.masks:
+        raise ModelError(f"The network gives rows of {rows.shape[1]} numbers, not of {own + spec.masks}.")
+    left, top, right, bottom, score, label = map(spec.columns.index, ROW)
+    rows = rows[rows[:, score] >= np.float32(reading.threshold)]
+    masks = _prototypes(outputs, rows[:, own:], reading) if spec.masks else None
+    boxes = rows[:, [left, top, right, bottom]]
+    return Candidates(boxes, rows[:, score], _whole(rows[:, label]) - spec.first_label, masks, repeats=False)
 
 
 def _boxes(outputs: Outputs, spec: Boxes, reading: Reading) -> Candidates:
@@ -142,12 +146,18 @@ def _detr(outputs: Outputs, spec: Detr, reading: Reading) -> Candidates:
     return Candidates(_to_pixels(_corners(boxes[queries]), reading.canvas), best, classes, repeats=False)
 
 
+def _tiny_yolo(outputs: Outputs, spec: TinyYolo, reading: Reading) -> Candidates:
+    found = decode_grid(_first(outputs, 2), Grid(reading.labels, spec.cells, spec.boxes))
+    return Candidates(_to_pixels(_corners(found.boxes), reading.canvas), *_best(found.scores))
+
+
 DECODERS: dict[str, Callable[..., Candidates]] = {
     "yolov5": _yolov5,
     "yolov8": _yolov8,
     "rows": _rows,
     "boxes": _boxes,
     "detr": _detr,
+    "tiny-yolo": _tiny_yolo,
 }
 
 
@@ -207,6 +217,8 @@ def _corners(boxes: Floats) -> Floats:
 def _to_corners(boxes: Floats, form: str) -> Floats:
     if form == "cxcywh":
         return _corners(boxes)
+    if form == "yxyx":
+        return boxes[:, [1, 0, 3, 2]]
     if form == "xywh":
         return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return boxes

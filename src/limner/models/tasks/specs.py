@@ -169,11 +169,27 @@ class YoloV8(Spec):
     masks: int = Field(default=0, ge=0, le=256, description="Mask coefficients in a column; 0 when only boxes come.")
 
 
+Column: TypeAlias = Literal["left", "top", "right", "bottom", "score", "label", "-"]
+#: What a row has to hold.
+ROW: tuple[Column, ...] = ("left", "top", "right", "bottom", "score", "label")
+
+
 class Rows(Spec):
     """Rows of left, top, right, bottom, score, label and mask coefficients, best first, without repeats."""
 
     name: Literal["rows"] = "rows"
+    columns: tuple[Column, ...] = Field(
+        default=ROW,
+        description="What stands in each column; `-` for one not needed. Mask coefficients come after these.",
+    )
+    first_label: int = Field(default=0, ge=0, description="Number of the first label; 1 where 0 is the background.")
     masks: int = Field(default=0, ge=0, le=256, description="Mask coefficients in a row; 0 when only boxes come.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Rows:
+        if sorted(column for column in self.columns if column != "-") != sorted(ROW):
+            raise ValueError("each of left, top, right, bottom, score and label needs one column")
+        return self
 
 
 Role: TypeAlias = Literal["boxes", "scores", "labels", "masks", "-"]
@@ -186,7 +202,9 @@ class Boxes(Spec):
     outputs: tuple[Role, ...] = Field(
         default=("boxes", "labels", "scores"), description="What each output of the network is; `-` for one not needed."
     )
-    form: Literal["xyxy", "xywh", "cxcywh"] = Field(default="xyxy", description="What the four numbers of a box are.")
+    form: Literal["xyxy", "yxyx", "xywh", "cxcywh"] = Field(
+        default="xyxy", description="What the four numbers of a box are."
+    )
     units: Literal["pixels", "fractions"] = Field(
         default="pixels", description="Whether boxes are in pixels of the input or in fractions of it."
     )
@@ -229,6 +247,14 @@ class Detr(Spec):
         return self
 
 
+class TinyYolo(Spec):
+    """One vector: class probabilities by cell, confidences by box, then coordinates (YOLO version 1)."""
+
+    name: Literal["tiny-yolo"] = "tiny-yolo"
+    cells: int = Field(default=7, ge=1, le=64, description="Cells along a side of the grid.")
+    boxes: int = Field(default=2, ge=1, le=16, description="Boxes of each cell.")
+
+
 class PixelClasses(Spec):
     """One class for every pixel: logits (class × height × width), or the classes themselves."""
 
@@ -252,7 +278,7 @@ class PixelClasses(Spec):
 
 
 #: Decoders of networks that give boxes.
-BoxDecoder: TypeAlias = YoloV5 | YoloV8 | Rows | Boxes | Detr
+BoxDecoder: TypeAlias = YoloV5 | YoloV8 | Rows | Boxes | Detr | TinyYolo
 Decoder: TypeAlias = Annotated[BoxDecoder | PixelClasses, Field(discriminator="name")]
 
 
