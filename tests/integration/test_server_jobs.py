@@ -15,6 +15,7 @@ import pytest
 
 from limner.models.bundle_files import read_bundle
 from limner.models.store import ModelStore
+from tests import s3
 from tests.limner_process import ServerProcess, serving, working
 from tests.models.networks import bright_boxes_bundle
 from tests.operations.jobs.workplace import save_pages, until
@@ -202,10 +203,10 @@ def test_a_running_job_is_cancelled_and_taken_up_again(server: ServerProcess, li
 
 @pytest.mark.timeout(180)
 def test_two_machines_share_a_job_and_when_one_dies_the_other_finishes_it(
-    bright: Path, library: IIIFServer, postgres_url: str, tmp_path: Path
+    bright: Path, library: IIIFServer, postgres_url: str, s3_server: str, s3_storage: str, tmp_path: Path
 ) -> None:
-    """The server only takes the job; PostgreSQL and a shared folder are all that the machines have in common."""
-    shared = {"LIMNER_DATABASE_URL": postgres_url, "LIMNER_STORAGE_URL": str(tmp_path / "shared")}
+    """The server only takes the job; PostgreSQL and S3 are all that the machines have in common."""
+    shared = {"LIMNER_DATABASE_URL": postgres_url, "LIMNER_STORAGE_URL": s3_storage, **s3.environment(s3_server)}
     server, one, two = (with_model(tmp_path / name, bright) for name in ("server", "one", "two"))
     with (
         serving(server, "--no-auth", "--workers", "0", **shared) as process,

@@ -85,7 +85,7 @@ def test_every_part_that_is_wrong_is_named_and_the_others_are_looked_at(data: Pa
         trusted_proxies="::/0",
     )
     assert _wrong(report) == {"database", "storage", "network", "access"}
-    assert "cannot be reached" in report["database"][0][1]
+    assert "cannot be used" in report["database"][0][1]
     assert [state for state, _ in report["access"]].count("wrong") == 2
     assert report["models"][0][0] == "ok"
 

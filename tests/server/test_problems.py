@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
-from sqlalchemy.exc import OperationalError
 
 from limner.core import errors
 from limner.server import problems
@@ -118,7 +117,7 @@ def test_what_the_framework_refuses_has_a_documented_code(status: int, code: str
 
 
 def test_a_database_that_is_away_is_no_fault_of_the_request() -> None:
-    answer = _answer(OperationalError("SELECT 1", {}, Exception("password=secret")))
-    assert answer.status_code == 503
+    answer = _answer(StorageError("The database at secret.example cannot be used."))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["type"] == "urn:limner:problem:storage"
     assert "secret" not in answer.text

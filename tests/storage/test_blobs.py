@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.core.errors import NotFoundError, SettingsError, UsageError
+from limner.core.errors import NotFoundError, UsageError
 from limner.storage.blobs import Blobs, checked
 from limner.storage.database import StorageError
 
@@ -34,14 +34,17 @@ BAD = [
 ]
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Blobs]:
-    """A store in a folder, and one that is reached as object stores are."""
-    if request.param == "folder":
-        yield Blobs(tmp_path / "blobs")
-        return
-    yield Blobs("memory://bucket/prefix")
-    fsspec.filesystem("memory").store.clear()
+    """A store in a folder, one in memory, and one on S3."""
+    match request.param:
+        case "folder":
+            yield Blobs(tmp_path / "blobs")
+        case "memory":
+            yield Blobs("memory://bucket/prefix")
+            fsspec.filesystem("memory").store.clear()
+        case "s3":
+            yield Blobs(request.getfixturevalue("s3_storage"))
 
 
 def test_a_blob_comes_back_as_it_was(blobs: Blobs) -> None:
@@ -141,6 +144,46 @@ def test_check(blobs: Blobs, tmp_path: Path) -> None:
         broken.check()
 
 
-def test_a_store_that_nothing_installed_reaches_is_refused() -> None:
-    with pytest.raises(SettingsError, match="storage"):
-        Blobs("nonsense://bucket")
+def test_what_another_process_writes_is_seen_at_once(s3_storage: str) -> None:
+    ours, theirs = Blobs(s3_storage), Blobs(s3_storage)
+    assert ours.keys("jobs") == []
+    assert not ours.exists("jobs/1/a")
+    theirs.write("jobs/1/a", b"x")
+    assert ours.keys("jobs") == ["jobs/1/a"]
+    assert ours.read("jobs/1/a") == b"x"
+    theirs.write("jobs/1/a", iter([b"long", b"er"]))
+    assert ours.size("jobs/1/a") == 6
+    theirs.delete_all("jobs")
+    assert not ours.exists("jobs/1/a")
+
+
+def test_a_store_that_cannot_be_used_is_not_an_empty_one(s3_server: str, s3_storage: str) -> None:
+    away = Blobs("s3://limner-no-such-bucket/limner")
+    for act in (away.check, lambda: away.write("a", b"x"), lambda: away.write("a", iter([b"x"]))):
+        with pytest.raises(StorageError, match="limner-no-such-bucket"):
+            act()
+
+
+def test_a_store_that_cannot_be_reached_is_said_to_be_so(s3_storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("limner.storage.filesystems._S3", {"config_kwargs": {"retries": {"total_max_attempts": 1}}})
+    away = Blobs(s3_storage)
+    for act in (away.read, away.open, away.size, away.exists, away.keys, away.delete, away.delete_all):
+        with pytest.raises(StorageError, match="cannot be used"):
+            act("a")
+
+
+def test_an_upload_that_breaks_off_is_none_of_the_stores_faults(blobs: Blobs) -> None:
+    def breaks() -> Iterator[bytes]:
+        yield b"half"
+        raise TimeoutError("the client has gone")
+
+    with pytest.raises(TimeoutError, match="the client has gone"):
+        blobs.write("new", breaks())
+
+
+def test_a_disk_that_takes_no_more_is_said_to_be_so(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "jobs").write_text("in the way")
+    with pytest.raises(StorageError, match="cannot be used"):
+        Blobs(tmp_path / "blobs").write("jobs/1/a", b"x")

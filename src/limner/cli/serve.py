@@ -123,7 +123,7 @@ def prepare(settings: Settings) -> None:
         first = ensure_first_admin(database) if settings.auth else None
     finally:
         database.close()
-    Blobs(settings.storage)
+    Blobs(settings.storage).check()
     if first is not None:
         # To the terminal and nowhere else: the log may be kept, and read by others.
         typer.secho("This is the token of the first admin. It is shown only now:", bold=True)

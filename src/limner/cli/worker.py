@@ -81,11 +81,12 @@ def run(settings: Settings, serves: Callable[[str, str], bool]) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    database = Database(settings.database)
+    database, blobs = Database(settings.database), Blobs(settings.storage)
     try:
         database.upgrade()
+        blobs.check()
         with Services(settings) as services:
-            engine = make_engine(settings, database, Blobs(settings.storage), services, serves=serves)
+            engine = make_engine(settings, database, blobs, services, serves=serves)
             engine.start()
             try:
                 typer.echo(f"Working on the jobs in {database}")

@@ -164,6 +164,10 @@ class NoTokenError(LimnerError):
     code = "no-token"
 
 
+class WrongTokenError(NoTokenError):
+    """The token is not valid."""
+
+
 class NotAllowedError(LimnerError):
     """The token does not allow this."""
 

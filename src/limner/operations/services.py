@@ -14,7 +14,7 @@ from limner.models.runtimes.onnx import cores
 from limner.models.store import ModelStore
 from limner.operations.inference import InferenceThreads, threads_for
 from limner.operations.library import Libraries
-from limner.sources.net.downloader import Downloader
+from limner.sources.net.downloader import Downloader, FreshDownloader
 from limner.sources.protocol import SourceContext
 
 
@@ -59,6 +59,11 @@ class Services:
     def sources(self) -> SourceContext:
         """What sources may use."""
         return SourceContext(self.settings, self.downloader)
+
+    @cached_property
+    def fresh_sources(self) -> SourceContext:
+        """The same, but nothing comes from the cache of downloads."""
+        return SourceContext(self.settings, FreshDownloader(self.downloader))
 
     def prepare(self) -> None:
         """Make all of it now: later, two threads that come together might make two of something."""

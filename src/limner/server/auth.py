@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError
+from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError, WrongTokenError
 from limner.core.settings import Settings
 from limner.server.foreign import Doors, ForeignAPI, Guests
 from limner.server.problems import answer_to
@@ -102,7 +102,7 @@ class Authenticator:
     def _holder(self, secret: str) -> Caller:
         caller = self._by_token(secret) or (self._by_jwt(secret) if self._by_jwt else None)
         if caller is None:
-            raise NoTokenError("The token is not valid.")
+            raise WrongTokenError
         return caller
 
     def _by_token(self, secret: str) -> Caller | None:
@@ -137,25 +137,25 @@ class Authentication:
 
     def __init__(self, app: ASGIApp, systems: Sequence[ForeignAPI] = ()) -> None:
         self.app = app
-        self._door = Doors(systems)
+        self._door_at = Doors(systems)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it before its body is read."""
         ours = scope["type"] == "http" and scope["path"].startswith(PROTECTED)
-        system = self._door(scope["path"]) if scope["type"] == "http" and not ours else None
-        if not ours and system is None:
+        door = self._door_at(scope["path"]) if scope["type"] == "http" and not ours else None
+        if not ours and door is None:
             await self.app(scope, receive, send)
             return
         find: Authenticator = scope["app"].state.limner.authenticate
         headers = Headers(scope=scope)
         try:
-            if system is None:
+            if door is None:
                 caller = await run_in_threadpool(find, headers)
             else:
                 client = scope.get("state", {}).get("client_address", "")
-                caller = await run_in_threadpool(find.foreign, headers, client, tokenless=system.tokenless)
+                caller = await run_in_threadpool(find.foreign, headers, client, tokenless=door.tokenless)
         except LimnerError as error:
-            await (system.refusal if system else answer_to)(error)(scope, receive, send)
+            await (door.refusal if door else answer_to)(error)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self.app(scope, receive, send)

@@ -5,6 +5,7 @@ The APIs themselves are in `limner.server.compat`, one file each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -33,18 +34,33 @@ class ForeignAPI:
     router: APIRouter
     #: Whether its clients can send no token: the networks in ``compat_clients`` may then call without one.
     tokenless: bool = False
+    #: Paths for which that is so although it is not for the others.
+    tokenless_paths: frozenset[str] = frozenset()
     refusal: Refusal = field(default=answer_to)
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A path of another system's API."""
+
+    pattern: re.Pattern[str]
+    tokenless: bool
+    refusal: Refusal
+
+
 class Doors:
-    """Finds the system that a path belongs to."""
+    """Finds the route of another system that has a path."""
 
     def __init__(self, systems: Sequence[ForeignAPI]) -> None:
-        self._doors = [(route.path_regex, system) for system in systems for route in _routes(system)]
+        self._doors = [
+            Door(route.path_regex, system.tokenless or route.path in system.tokenless_paths, system.refusal)
+            for system in systems
+            for route in _routes(system)
+        ]
 
-    def __call__(self, path: str) -> ForeignAPI | None:
-        """The system whose route has this path, whatever the method."""
-        return next((system for pattern, system in self._doors if pattern.match(path)), None)
+    def __call__(self, path: str) -> Door | None:
+        """The way in at this path, whatever the method; None where it belongs to no other system."""
+        return next((door for door in self._doors if door.pattern.match(path)), None)
 
 
 def _routes(system: ForeignAPI) -> Iterator[APIRoute]:

@@ -75,6 +75,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 #: Status of errors by their code, where their class is not loaded here.
 _BY_CODE = {"storage": HTTPStatus.SERVICE_UNAVAILABLE}
+#: Where database and blob store are is not for everybody; and seconds until it is worth asking again.
+_AWAY, _AWAY_SECONDS = "The database or the blob store cannot be used just now.", 5
 
 
 def status_of(error: errors.LimnerError) -> HTTPStatus:
@@ -110,6 +112,9 @@ def install(app: FastAPI) -> None:
 def answer_to(error: errors.LimnerError) -> ProblemResponse:
     """The answer to an error of ours."""
     status = status_of(error)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        logger.error("%s", error)
+        return problem(status, error.code, _AWAY, {"Retry-After": str(_AWAY_SECONDS)})
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     if isinstance(error, errors.TooManyRequestsError):
         headers["Retry-After"] = str(error.retry_after)
@@ -119,7 +124,7 @@ def answer_to(error: errors.LimnerError) -> ProblemResponse:
 async def _limner_error(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, errors.LimnerError)  # noqa: S101 - registered for no other
     answer = answer_to(error)
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR and answer.status_code != HTTPStatus.BAD_GATEWAY:
+    if answer.status_code == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return answer
 
@@ -140,10 +145,5 @@ async def _http_error(_: Request, error: Exception) -> ProblemResponse:
 
 
 async def _unforeseen(request: Request, error: Exception) -> ProblemResponse:
-    from limner.storage.database import unavailable  # by now the application has loaded it
-
-    if (said := unavailable(error)) is not None:
-        logger.error("%s %s: the database cannot be used: %s", request.method, request.url.path, said)
-        return problem(503, "storage", "The database cannot be used just now.", {"Retry-After": "5"})
     logger.error("%s %s failed unexpectedly", request.method, request.url.path, exc_info=error)
     return problem(500, "unexpected", "Something went wrong inside Limner; its log says what.")

@@ -7,11 +7,13 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
-from limner.core.errors import NotFoundError, SettingsError, UsageError
+from limner.core.errors import NotFoundError, UsageError
 from limner.storage.database import StorageError
+from limner.storage.filesystems import filesystem_at
 
 #: A part of a key: letters, digits and ``. _ - + =``, not beginning with a dot.
 _PART = re.compile(r"[\w+=-][\w.+=-]{0,199}", re.ASCII)
@@ -28,39 +30,44 @@ class Blobs:
         if self.local is not None:
             self.local.mkdir(parents=True, exist_ok=True)
             self.local = self.local.resolve()
-        self._fs, self._root = _filesystem(str(self.local or text))
+        self._fs, self._root, self._failures = filesystem_at(str(self.local or text))
 
     def write(self, key: str, data: bytes | Iterable[bytes]) -> int:
-        """Keep a blob, given whole or in pieces; its size in bytes. Nobody sees it before it is complete."""
-        pieces = [data] if isinstance(data, bytes) else data
-        return self._write_file(key, pieces) if self.local else self._write_object(key, pieces)
+        """Keep a blob, given whole or in pieces; its size in bytes. Nobody sees it before it is complete.
+
+        Like everything else here it raises `StorageError` where the store cannot be used.
+        """
+        if self.local:
+            return self._write_file(key, [data] if isinstance(data, bytes) else data)
+        return self._write_object(key, data)
 
     def read(self, key: str) -> bytes:
         """A blob, whole; raises `NotFoundError`."""
-        with self.open(key) as file:
-            return file.read()
+        with self._asked(key):
+            return cast("bytes", self._fs.cat_file(self._path(key)))
 
     def open(self, key: str) -> IO[bytes]:
         """A blob as a file that can be read and sought in; raises `NotFoundError`."""
-        try:
+        with self._asked(key):
             return cast("IO[bytes]", self._fs.open(self._path(key), "rb"))
-        except FileNotFoundError as error:
-            raise NotFoundError(f"There is no blob {key}.") from error
 
     def stream(self, key: str) -> Iterator[bytes]:
         """A blob in pieces; raises `NotFoundError` before the first."""
-        return _pieces(self.open(key))
+        return self._pieces(key, self.open(key))
 
     def size(self, key: str) -> int:
         """Bytes of a blob; raises `NotFoundError`."""
-        try:
-            return int(self._fs.size(self._path(key)))
-        except FileNotFoundError as error:
-            raise NotFoundError(f"There is no blob {key}.") from error
+        with self._asked(key):
+            return int(self._fs.info(self._path(key))["size"])
 
     def exists(self, key: str) -> bool:
         """Whether there is a blob of that key."""
-        return bool(self._fs.isfile(self._path(key)))
+        # Not by fsspec's own question: to that, a store that cannot be reached has nothing in it.
+        try:
+            with self._asked(key):
+                return bool(self._fs.info(self._path(key))["type"] == "file")
+        except NotFoundError:
+            return False
 
     def path(self, key: str) -> Path | None:
         """Where the blob lies on this machine's disk; None where it does not."""
@@ -69,57 +76,106 @@ class Blobs:
 
     def keys(self, prefix: str) -> list[str]:
         """The keys under a prefix (``jobs/<id>``), sorted."""
-        found = self._fs.find(self._path(prefix))
+        with self._asked(prefix):
+            found = self._fs.find(self._path(prefix))
         start = len(self._root) + 1
         return sorted(path[start:] for path in found if not path.endswith(_PARTIAL))
 
     def delete(self, key: str) -> None:
         """Forget a blob; no error where there is none."""
-        if self._fs.isfile(self._path(key)):
-            self._fs.rm_file(self._path(key))
+        if self.exists(key):
+            with suppress(NotFoundError), self._asked(key):
+                self._fs.rm_file(self._path(key))
 
     def delete_all(self, prefix: str) -> None:
         """Forget every blob under a prefix."""
         path = self._path(prefix)
         if self.local:
             shutil.rmtree(path, ignore_errors=True)
-        elif self._fs.exists(path):
+            return
+        with suppress(NotFoundError), self._asked(prefix):
             self._fs.rm(path, recursive=True)
 
     def check(self) -> None:
         """Raises `StorageError` unless a blob can be written, read and deleted."""
         key = f"check/{uuid.uuid4().hex}"
+        self.write(key, b"ok")
         try:
-            self.write(key, b"ok")
             sound = self.read(key) == b"ok"
-            self.delete(key)
-        except OSError as error:
-            raise StorageError(f"The blob store at {self._root} cannot be used: {error}.") from error
+        except NotFoundError as error:
+            raise StorageError(f"The blob store at {self._root} does not give back what it was given.") from error
+        self.delete(key)
         if not sound:
             raise StorageError(f"The blob store at {self._root} gives back other bytes than it was given.")
+
+    @contextmanager
+    def _asked(self, key: str) -> Iterator[None]:
+        """What the store says, as errors of ours."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise NotFoundError(f"There is no blob {key}.") from error
+        except self._failures as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> StorageError:
+        return StorageError(f"The blob store at {self._root} cannot be used: {str(error).rstrip('.')}.")
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{checked(key)}"
 
     def _write_file(self, key: str, pieces: Iterable[bytes]) -> int:
         path = Path(self._path(key))
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name[:150]}.{uuid.uuid4().hex}{_PARTIAL}")
+        with self._writing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = partial.open("wb")
         try:
-            with partial.open("wb") as file:
-                size = sum(file.write(piece) for piece in pieces)
-            partial.replace(path)
+            with file:
+                size = self._poured(pieces, file)
+            with self._writing():
+                partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
         return size
 
-    def _write_object(self, key: str, pieces: Iterable[bytes]) -> int:
+    def _write_object(self, key: str, data: bytes | Iterable[bytes]) -> int:
+        path = self._path(key)
+        if isinstance(data, bytes):
+            with self._writing():
+                self._fs.pipe_file(path, data)
+            return len(data)
         # By way of a file: an upload that was begun could not be taken back when a piece fails to come.
         with tempfile.NamedTemporaryFile() as file:
-            size = sum(file.write(piece) for piece in pieces)
+            size = self._poured(data, file)
             file.flush()
-            self._fs.put_file(file.name, self._path(key))
+            with self._writing():
+                self._fs.put_file(file.name, path)
         return size
+
+    def _poured(self, pieces: Iterable[bytes], file: IO[bytes]) -> int:
+        """Bytes written; what goes wrong where the pieces come from is none of the store's faults."""
+        size = 0
+        for piece in pieces:
+            with self._writing():
+                size += file.write(piece)
+        return size
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:  # where one writes, a folder or bucket that is not there is one of them
+            raise self._unusable(error) from error
+
+    def _pieces(self, key: str, file: IO[bytes]) -> Iterator[bytes]:
+        with file:
+            while True:
+                with self._asked(key):
+                    piece = file.read(_BLOCK)
+                if not piece:
+                    return
+                yield piece
 
 
 _PARTIAL = ".partial"
@@ -134,22 +190,3 @@ def checked(key: str) -> str:
 
 def _is_folder(address: str) -> bool:
     return "://" not in address or address.startswith("file://")
-
-
-def _filesystem(address: str) -> tuple[Any, str]:
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
-
-    try:
-        filesystem, root = url_to_fs(address)
-    except ImportError as error:
-        scheme = address.partition("://")[0]
-        raise SettingsError(f"Nothing is installed that reaches {scheme}:// storage.", hint=str(error)) from error
-    except ValueError as error:
-        raise SettingsError(f"The storage address {address!r} cannot be used: {error}.") from error
-    return filesystem, str(root).rstrip("/")
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(_BLOCK):
-            yield piece

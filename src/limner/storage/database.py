@@ -18,6 +18,8 @@ from limner.storage import migrations
 _BUSY = 30_000
 #: Says to the hook below that a transaction is going to write, and how SQLite is to bring it to the disk.
 _WRITE = "limner_write"
+#: What is raised where a database has gone, is starting, is full, or has no connection to spare.
+_UNUSABLE = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class StorageError(LimnerError):
@@ -50,9 +52,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
-        with self.engine.begin() as connection:
-            yield connection
+        """A transaction that only reads; raises `StorageError` where the database cannot be used just now."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except _UNUSABLE as error:
+            raise self._unusable(error) from error
 
     @contextmanager
     def write(self, *, lasting: bool = True) -> Iterator[Connection]:
@@ -60,12 +65,16 @@ class Database:
 
         What is not ``lasting`` may be gone after a power failure (never after that of a process), and
         is not waited for until it is on the disk. The next lasting transaction takes it along.
+        Raises `StorageError` where the database cannot be used just now.
         """
         # SQLite must know beforehand: a reader that turns writer fails where another has written meanwhile.
         options = {_WRITE: "FULL" if lasting else "NORMAL"}
         engine = self.engine if lasting else self._hasty
-        with engine.connect().execution_options(**options) as connection, connection.begin():
-            yield connection
+        try:
+            with engine.connect().execution_options(**options) as connection, connection.begin():
+                yield connection
+        except _UNUSABLE as error:
+            raise self._unusable(error) from error
 
     def upgrade(self) -> None:
         """Create or migrate the tables; raises `StorageError` where that is not possible."""
@@ -73,15 +82,12 @@ class Database:
             with self.write() as connection:
                 migrations.upgrade(connection)
         except sa.exc.DBAPIError as error:
-            raise StorageError(f"The database at {self} cannot be used: {_reason(error)}.") from error
+            raise self._unusable(error) from error
 
     def check(self) -> None:
         """Raises `StorageError` where the database cannot be reached or its tables are not those of this version."""
-        try:
-            with self.read() as connection:
-                found = migrations.current(connection)
-        except sa.exc.OperationalError as error:
-            raise StorageError(f"The database at {self} cannot be reached: {_reason(error)}.") from error
+        with self.read() as connection:
+            found = migrations.current(connection)
         if found != migrations.HEAD:
             raise StorageError(
                 f"The tables in {self} are at version {found}, and this Limner needs {migrations.HEAD}.",
@@ -93,14 +99,12 @@ class Database:
         self.engine.dispose()
         self._hasty.dispose()
 
+    def _unusable(self, error: sa.exc.SQLAlchemyError) -> StorageError:
+        return StorageError(f"The database at {self} cannot be used: {_reason(error)}.")
+
     def __str__(self) -> str:
         """The address without its password."""
         return self.url.render_as_string(hide_password=True)
-
-
-def unavailable(error: BaseException) -> str | None:
-    """What the database says when it cannot be used just now; None for any other error."""
-    return str(error.orig) if isinstance(error, sa.exc.OperationalError) else None
 
 
 def insert_if_absent(c: Connection, table: sa.Table, values: Mapping[str, object]) -> None:
@@ -154,5 +158,6 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _reason(error: sa.exc.DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0].rstrip(".")
+def _reason(error: sa.exc.SQLAlchemyError) -> str:
+    said = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return (str(said).strip() or type(said).__name__).splitlines()[0].rstrip(".")

@@ -253,6 +253,18 @@ DOCUMENT_PAGES = Table(
     sa.UniqueConstraint("document_id", "page_id"),
 )
 
+# What viewers may see without a token: whoever knows the key of a document or job may read it.
+SHARES = Table(
+    "shares",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    _workspace(),
+    Column("document_id", _ID, ForeignKey("documents.id", ondelete="CASCADE"), unique=True),
+    Column("job_id", _ID, ForeignKey("jobs.id", ondelete="CASCADE"), unique=True),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "workspace_id"),
+)
+
 PAGE_REVISIONS = Table(
     "page_revisions",
     METADATA,

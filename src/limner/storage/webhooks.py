@@ -17,6 +17,9 @@ from limner.storage.columns import iso, now
 from limner.storage.database import Database
 from limner.storage.tables import DELIVERIES, DELIVERY_ATTEMPTS
 
+#: Messages that nobody needs any more once a later one of the same job has been put up for the same address.
+PASSING = frozenset({"job.started", "job.progress"})
+
 DeliveryStatus: TypeAlias = Literal["pending", "delivered", "failed"]
 
 
@@ -90,9 +93,11 @@ class Deliveries:
         with self._db.read() as c:
             return _delivery(self._row(c, delivery_id))
 
-    def list(self, *, job_id: str | None = None, limit: int = 50) -> Sequence[Delivery]:
+    def list(self, *, job_id: str | None = None, event: str | None = None, limit: int = 50) -> Sequence[Delivery]:
         """Messages, the newest first."""
         query = sa.select(DELIVERIES).where(DELIVERIES.c.workspace_id == self._workspace)
+        if event is not None:
+            query = query.where(DELIVERIES.c.event == event)
         if job_id is not None:
             query = query.where(DELIVERIES.c.job_id == job_id)
         with self._db.read() as c:
@@ -123,8 +128,14 @@ class Deliveries:
 
 
 def take_due(database: Database, *, limit: int, lease: timedelta) -> Sequence[Delivery]:
-    """Messages of any workspace whose time has come; they are ours alone for as long as the lease."""
+    """Messages of any workspace whose time has come; they are ours alone for as long as the lease.
+
+    Of those of one job for one address, each waits until the one before has been tried once.
+    """
     due = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.status == "pending", DELIVERIES.c.next_at <= now())
+    earlier = DELIVERIES.alias("earlier")
+    untried = (earlier.c.status == "pending") & (earlier.c.attempts == 0)
+    due = due.where(~sa.exists().where(untried, _same_place(earlier), earlier.c.created_at < DELIVERIES.c.created_at))
     with database.write() as c:
         query = due.order_by(DELIVERIES.c.next_at).limit(limit).with_for_update(skip_locked=True)
         ids = c.execute(query).scalars().all()
@@ -144,6 +155,8 @@ def note_attempt(
     again_at: datetime | None,
 ) -> None:
     """Write down how an attempt went, and what follows: delivered, tried again at a time, or given up."""
+    if delivery.event in PASSING and _overtaken(database, delivery):
+        again_at = None
     status = "delivered" if error is None else "pending" if again_at else "failed"
     ended = None if status == "pending" else now()
     values = {"status": status, "attempts": delivery.attempts + 1, "next_at": again_at, "finished_at": ended}
@@ -153,6 +166,18 @@ def note_attempt(
         if not c.execute(DELIVERIES.update().where(DELIVERIES.c.id == delivery.id).values(**values)).rowcount:
             return  # it was deleted with its workspace meanwhile
         c.execute(DELIVERY_ATTEMPTS.insert(), {**log, "number": c.execute(made).scalar_one() + 1})
+
+
+def _same_place(other: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether another message is of the same job and for the same address."""
+    return (other.c.job_id == DELIVERIES.c.job_id) & (other.c.url == DELIVERIES.c.url)
+
+
+def _overtaken(database: Database, delivery: Delivery) -> bool:
+    later = DELIVERIES.alias("later")
+    found = sa.exists().where(_same_place(later), later.c.created_at > DELIVERIES.c.created_at)
+    with database.read() as c:
+        return c.execute(sa.select(DELIVERIES.c.id).where(DELIVERIES.c.id == delivery.id, found)).first() is not None
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
 
@@ -13,11 +14,26 @@ from limner.annotations.drawing.colours import colour_of
 from limner.annotations.masks import shape_to_polygons
 from limner.annotations.shapes import Box, Point, Polygon, Ring
 
-#: Opacity of a fill, 0 to 255, for something found with full certainty.
-_FILL = 56
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How annotations are drawn."""
+
+    #: Opacity of a fill, 0 to 255, for something found with full certainty.
+    fill: int = 56
+    #: Whether the boxes around masks and polygons are drawn too.
+    boxes: bool = False
+    #: Whether each shape is named, however many there are and however small.
+    every_tag: bool = False
 
 
-def draw_overlay(image: Image.Image, annotations: Iterable[Annotation], size: tuple[int, int]) -> Image.Image:
+#: For pages full of shapes.
+PLAIN = Style()
+
+
+def draw_overlay(
+    image: Image.Image, annotations: Iterable[Annotation], size: tuple[int, int], style: Style = PLAIN
+) -> Image.Image:
     """A copy of the page with shapes, labels and scores drawn in.
 
     ``size`` is the width and height of the original page, in whose pixels the shapes are; the image
@@ -27,17 +43,28 @@ def draw_overlay(image: Image.Image, annotations: Iterable[Annotation], size: tu
     scale = (image.width / size[0], image.height / size[1])
     page = image.convert("RGB")
     outlines = [(annotation, _on_image(annotation, scale)) for annotation in found]
-    page = _fill(page, outlines)
+    page = _fill(page, outlines, style.fill)
     draw = ImageDraw.Draw(page)
-    width = max(2, round(max(page.size) / 800))
     for annotation, rings in outlines:
-        for ring in rings:
-            closed = [*ring, ring[0], ring[1]]
-            draw.line(closed, fill=(255, 255, 255), width=width + 2, joint="curve")
-            draw.line(closed, fill=colour_of(annotation.label), width=width, joint="curve")
-    for annotation, rings in _worth_a_tag(outlines, page.size):
-        _tag(draw, annotation, min(rings[0], key=lambda point: (point[1], point[0])), page.size)
+        boxes = [_box_ring(rings)] if style.boxes and not isinstance(annotation.shape, Box) else []
+        _outline(draw, annotation, [*rings, *boxes], max(2, round(max(page.size) / 800)))
+    for annotation, rings in outlines if style.every_tag else _worth_a_tag(outlines, page.size):
+        corners = _box_ring(rings) if style.boxes else rings[0]
+        _tag(draw, annotation, min(corners, key=lambda point: (point[1], point[0])), page.size)
     return page
+
+
+def _outline(draw: ImageDraw.ImageDraw, annotation: Annotation, rings: list[Ring], width: int) -> None:
+    """Lines in the label's colour, some pixels wide, with a halo."""
+    for ring in rings:
+        closed = [*ring, ring[0], ring[1]]
+        draw.line(closed, fill=(255, 255, 255), width=width + 2, joint="curve")
+        draw.line(closed, fill=colour_of(annotation.label), width=width, joint="curve")
+
+
+def _box_ring(rings: list[Ring]) -> Ring:
+    x1, y1, x2, y2 = _union(Polygon(ring).bounds for ring in rings).corners
+    return ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
 
 
 def _worth_a_tag(
@@ -65,10 +92,10 @@ def _on_image(annotation: Annotation, scale: tuple[float, float]) -> list[Ring]:
     return [ring for polygon in polygons for ring in polygon.rings]
 
 
-def _fill(page: Image.Image, outlines: list[tuple[Annotation, list[Ring]]]) -> Image.Image:
+def _fill(page: Image.Image, outlines: list[tuple[Annotation, list[Ring]]], fill: int) -> Image.Image:
     """Lay the colours over the page, each in its own box so that a page full of shapes stays quick."""
     for annotation, rings in outlines:
-        opacity = round(_FILL * (0.35 + 0.65 * (1.0 if annotation.score is None else annotation.score)))
+        opacity = round(fill * (0.35 + 0.65 * (1.0 if annotation.score is None else annotation.score)))
         box = _pixel_box(rings, page.size)
         if box is None:
             continue

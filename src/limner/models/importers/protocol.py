@@ -10,6 +10,7 @@ from typing import Protocol
 from limner.core.errors import BundleError, ModelError
 from limner.core.registry import Registry
 from limner.models.bundle import Bundle
+from limner.models.importers.checkpoints import is_checkpoint, unknown_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ def importer_for(path: Path, kind: str | None = None) -> Importer:
     for importer in IMPORTERS:
         if importer.accepts(path):
             return importer
+    if is_checkpoint(path):
+        raise unknown_checkpoint(path)
     known = "; ".join(importer.title for importer in IMPORTERS)
     raise BundleError(f"{path.name} is no bundle, and no importer knows what it is.", hint=f"Known: {known}.")
 

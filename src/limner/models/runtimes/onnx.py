@@ -84,13 +84,18 @@ def open_session(bundle: Bundle, options: RuntimeOptions) -> OnnxSession:
 
 def answered_shapes(path: Path, name: str, image: npt.NDArray[Any]) -> list[tuple[int, ...]]:
     """Shapes of the outputs of an ONNX file for one input; raises `ModelError` when it fails."""
+    return [tuple(output.shape) for output in answers(path, {name: image})]
+
+
+def answers(path: Path, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    """The outputs of an ONNX file that is no bundle yet, on the processor; raises `ModelError` when it fails."""
     import onnxruntime
 
     with _as_model_error(f"The network in {path.name} cannot be tried"):
         session = onnxruntime.InferenceSession(
             str(path), _session_options(0, dynamic=True), providers=["CPUExecutionProvider"]
         )
-        return [tuple(output.shape) for output in session.run(None, {name: image})]
+        return [*session.run(None, dict(inputs))]
 
 
 def choose_providers(available: Sequence[str], asked: Sequence[str], *, has_tensorrt: bool) -> list[str]:

@@ -21,6 +21,7 @@ from limner.jobs.engine import JobEngine
 from limner.jobs.housekeeping import job_blobs
 from limner.models.bundle import Bundle
 from limner.operations.documents.uploads import Upload, keep_uploads
+from limner.operations.foreign.experiments import FORM as _EXPERIMENT
 from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import FORMS, Notices
 from limner.operations.selection import PageSelection
@@ -45,8 +46,20 @@ HIGHEST = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One of several sources of a job."""
+
+    #: What the client calls it.
+    uid: str
+    #: ``iiif`` for a manifest or collection; whatever else it is called, it is what its bytes say.
+    type: str
+    #: An address, or a map from names to addresses.
+    source: str | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """A job that somebody wants; one of ``source``, ``document`` and ``uploads`` is given."""
+    """A job that somebody wants; one of ``source``, ``document``, ``uploads`` and ``members`` is given."""
 
     kind: str = "annotate"
     #: An address or ``data:`` URL, several of these, or a manifest.
@@ -54,7 +67,11 @@ class JobRequest:
     #: Id of a document of the workspace.
     document: str | None = None
     uploads: Sequence[Upload] = ()
+    #: Several sources, each opened on its own.
+    members: Sequence[Member] = ()
     model: str | None = None
+    #: What the client calls the model, where that is not its name here; used in what is sent to it.
+    called: str | None = None
     #: ``manuscript``, ``print``, …: chooses the model where none is named.
     document_type: str | None = None
     threshold: float | None = None
@@ -67,6 +84,10 @@ class JobRequest:
     callback_form: str = "json"
     priority: int = 0
     title: str | None = None
+    #: Whether images are fetched anew, although the cache has them.
+    fresh: bool = False
+    #: What AIKON says of the job (`limner.operations.foreign.experiments.Experiment`), whose form its callback has.
+    experiment: Mapping[str, Json] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +150,13 @@ class JobDesk:
             self.blobs.delete_all(folder)
 
     def _source(self, request: JobRequest) -> _Given:
-        if sum(bool(one) for one in (request.source, request.document, request.uploads)) != 1:
+        if sum(map(bool, (request.source, request.document, request.uploads, request.members))) != 1:
             raise UsageError("A job is made from one of: a source, a document, files.")
         if request.document:
             document = Documents(self.database, self.workspace_id).get(request.document)
             return _Given({"document": document.id}, f"document:{document.id}", document_type=document.type)
+        if request.members:
+            return _together(request.members)
         if request.uploads:
             return _Given({}, _several([upload.name for upload in request.uploads]), uploads=request.uploads)
         return _named(request.source or "", self.services.settings.fetch_max_bytes)
@@ -190,6 +213,21 @@ def _named(source: str | Sequence[str] | Mapping[str, Json], limit: int) -> _Giv
         return _data(source, limit)
     addresses = [address_of(each) for each in source]
     return _Given({"addresses": _ADDRESSES}, _several(addresses), {_ADDRESSES: json.dumps(addresses).encode()})
+
+
+def _together(members: Sequence[Member]) -> _Given:
+    """Several sources, each an address or a list that is kept."""
+    kept, described = list[Json](), dict[str, bytes]()
+    for number, member in enumerate(members):
+        about: dict[str, Json] = {"uid": member.uid, "type": member.type}
+        if isinstance(member.source, str):
+            kept.append({**about, "url": address_of(member.source)})
+        else:
+            name = f"addresses-{number}.json"
+            addresses = {key: address_of(each) for key, each in member.source.items()}
+            described[name] = json.dumps(addresses).encode()
+            kept.append({**about, "addresses": name})
+    return _Given({"several": kept}, _several([member.uid for member in members]), described)
 
 
 def _manifest(description: dict[str, Json]) -> _Given:
@@ -250,6 +288,9 @@ def _checked(request: JobRequest, bundle: Bundle) -> dict[str, Json]:
         "pages": str(PageSelection.parse(request.pages)) if request.pages else None,
         "document_type": request.document_type,
         "title": request.title[:_TITLE] if request.title else None,
+        "called": request.called,
+        "fresh": request.fresh or None,
+        "experiment": None if request.experiment is None else dict(request.experiment),
         **_callback(request),
     }
     return {key: value for key, value in values.items() if value is not None}
@@ -261,7 +302,8 @@ def _callback(request: JobRequest) -> dict[str, Json]:
     if not request.callback:
         return {}
     check_address(request.callback)
-    return {"callback": request.callback, "callback_form": request.callback_form}
+    form = request.callback_form if request.experiment is None else _EXPERIMENT
+    return {"callback": request.callback, "callback_form": form}
 
 
 def _labels(labels: Sequence[str] | None, bundle: Bundle) -> list[Json] | None:

@@ -56,6 +56,7 @@ class AnnotateHandler:
         self._services = services
         self._notices = notices
         self._sources = JobSources(database, blobs, services.sources)
+        self._fresh = JobSources(database, blobs, services.fresh_sources)
         self._opened = _Opened(self._open)
 
     def plan(self, job: Job, context: Context) -> Sequence[PlannedPage]:
@@ -68,6 +69,7 @@ class AnnotateHandler:
             raise
 
     def _plan(self, job: Job, context: Context) -> Sequence[PlannedPage]:
+        self._notices.started(job)
         adopt(job, self._blobs)
         with JobLoop(context) as loop:
             found = loop.run(self._find(job))
@@ -82,7 +84,7 @@ class AnnotateHandler:
     async def _find(self, job: Job) -> list[Found]:
         """The documents of the job, with as many pages together as the settings allow."""
         out, left = list[Found](), self._services.settings.max_pages
-        async with aclosing(self._sources.find(job)) as found:
+        async with aclosing(self._from(job).find(job)) as found:
             async for each in found:
                 out.append(_cut(each, left))
                 left -= len(out[-1].document.handles)
@@ -92,6 +94,8 @@ class AnnotateHandler:
 
     def run(self, job: Job, pages: Sequence[JobPage], context: Context) -> Iterator[Outcome]:
         """Annotate a chunk."""
+        if not pages[0].attempts:
+            self._notices.progressed(job)
         library = self._services.libraries.of(job.workspace_id)
         with ExitStack() as stack:
             try:
@@ -134,7 +138,11 @@ class AnnotateHandler:
         return [_handle(page, opened[page.payload["d"]]) for page in pages]
 
     async def _open(self, job: Job, number: int) -> Sequence[PageHandle]:
-        return await self._sources.handles(job, description_of(self._blobs, job.id, number))
+        return await self._from(job).handles(job, description_of(self._blobs, job.id, number))
+
+    def _from(self, job: Job) -> JobSources:
+        """The way to what a job is made from: past the cache where the client does not trust what is in it."""
+        return self._fresh if job.payload.get("fresh") else self._sources
 
     def _told(self, job: Job, page: JobPage, outcome: PageOutcome) -> Outcome:
         if outcome.error is not None:

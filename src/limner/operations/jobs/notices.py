@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,9 @@ from urllib.parse import quote, unquote, urlsplit
 from limner.annotations.annotation import Json
 from limner.annotations.document import Document
 from limner.annotations.formats.protocol import WRITERS
+from limner.core.errors import ConflictError
 from limner.jobs.webhooks import Part, json_body, multipart_body
+from limner.operations.foreign import experiments
 from limner.operations.jobs.results import job_documents
 from limner.storage.blobs import Blobs
 from limner.storage.columns import now
@@ -56,6 +58,14 @@ class Notices:
         self._db = database
         self._blobs = blobs
 
+    def started(self, job: Job) -> None:
+        """Tell a client that wants to follow a job that it has begun, once."""
+        self._along(job, "job.started", experiments.started_message, once=True)
+
+    def progressed(self, job: Job) -> None:
+        """Tell such a client how far it is."""
+        self._along(job, "job.progress", experiments.progress_message)
+
     def finished(self, job: Job) -> None:
         """Tell that all pages of a job are done or have failed; its row does not say so yet."""
         status: Status = "succeeded" if not job.pages.failed else "partly_failed" if job.pages.done else "failed"
@@ -74,12 +84,25 @@ class Notices:
     def _tell(self, job: Job, status: Status, failure: Failure | None) -> None:
         deliveries = Deliveries(self._db, job.workspace_id)
         ended = replace(job, status=status, finished_at=job.finished_at or now(), error=failure)
-        told = Counter(each.url for each in deliveries.list(job_id=job.id, limit=_BATCH))
+        told = Counter(each.url for each in deliveries.list(job_id=job.id, event=EVENT, limit=_BATCH))
         before = self._ends(job) if told else 0
         for receiver in self._receivers(job):
             for message in self._messages(ended, receiver):
                 if told[message.url] <= before:
                     deliveries.add(EVENT, message.url, message.body, content_type=message.content_type, job_id=job.id)
+
+    def _along(self, job: Job, event: str, make: Callable[[Job], Mapping[str, Json]], *, once: bool = False) -> None:
+        """Tell of a job under way; raises nothing, as little as `ended`."""
+        if job.payload.get("callback_form") != experiments.FORM:
+            return
+        try:
+            deliveries = Deliveries(self._db, job.workspace_id)
+            if once and deliveries.list(job_id=job.id, event=event, limit=1):
+                return
+            body, content_type = json_body(make(job))
+            deliveries.add(event, job.payload["callback"], body, content_type=content_type, job_id=job.id)
+        except Exception:
+            logger.exception("Nobody could be told how far the job %s is", job.id)
 
     def _receivers(self, job: Job) -> set[Receiver]:
         out = set()
@@ -100,9 +123,17 @@ class Notices:
     def _messages(self, job: Job, receiver: Receiver) -> Iterator[_Message]:
         if receiver.form == "json":
             yield _Message(receiver.url, *json_body({"event": EVENT, "job": job_plain(job)}))
+        elif receiver.form == experiments.FORM:
+            yield _Message(receiver.url, *json_body(experiments.end_message(job, self._parts(job))))
         elif job.status in _WITH_RESULTS:
             for document in job_documents(self._db, self._blobs, job):
                 yield _extractor(job, document, receiver.url)
+
+    def _parts(self, job: Job) -> Sequence[experiments.Part]:
+        try:
+            return experiments.parts_of(self._blobs, job)
+        except ConflictError:  # it ended before its documents were known
+            return ()
 
 
 def webhook_of(settings: Mapping[str, Any]) -> Receiver | None:
@@ -129,7 +160,7 @@ def _extractor(job: Job, document: Document, callback: str) -> _Message:
     reference = manifest_reference(document.id)
     file = next(WRITERS.get("extractor").render(document))
     part = Part("annotation_file", f"{reference}.txt", "text/plain; charset=utf-8", "".join(file.chunks).encode())
-    fields = {"model": _dated(str(job.model), job.finished_at or now())}
+    fields = {"model": _dated(job.payload.get("called") or str(job.model), job.finished_at or now())}
     return _Message(f"{callback.rstrip('/')}/{quote(reference)}", *multipart_body(fields, [part]))
 
 

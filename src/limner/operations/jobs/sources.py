@@ -29,8 +29,8 @@ from limner.sources.iiif.load import Loaded, Missing, load, read, walk
 from limner.sources.iiif.origin import Origin
 from limner.sources.iiif.pages import manifest_pages, service_page
 from limner.sources.iiif.presentation import Collection, Manifest
-from limner.sources.opening import open_documents, sources_for
-from limner.sources.protocol import Encoded, OpenedDocument, PageHandle, Skipped, SourceContext, Want
+from limner.sources.opening import open_documents, sources_for, unopened
+from limner.sources.protocol import SOURCES, Encoded, OpenedDocument, PageHandle, Skipped, SourceContext, Want
 from limner.sources.urls import is_address
 from limner.storage.blobs import Blobs
 from limner.storage.database import Database
@@ -71,6 +71,8 @@ class JobSources:
                 found = self._sent(job, files)
             case {"document": str(document_id)}:
                 found = self._kept(job.workspace_id, document_id)
+            case {"several": list(members)}:
+                found = self._each(job, members)
             case other:
                 raise SourceError(f"A job cannot be made from {list(other)}.")
         async with aclosing(found):
@@ -92,11 +94,15 @@ class JobSources:
                 return await _first(self._listed(job, blob))
             case {"document": str(document_id)}:
                 return await _first(self._kept(job.workspace_id, document_id))
+            case {"member": int(number)}:
+                return await _named(self._member(job, job.payload["source"]["several"][number]), info["id"])
             case {"address": str(address)}:
-                async for document in open_documents([address], self._context):
-                    if document.id == info["id"]:
-                        return document.handles
+                return await _named(self._at(address), info["id"])
         raise SourceError(f"{info['id']} is not there any more.")
+
+    async def _at(self, address: str) -> AsyncGenerator[Found, None]:
+        async for document in open_documents([address], self._context):
+            yield Found(document)
 
     async def _behind(self, url: str) -> AsyncGenerator[Found, None]:
         """The documents behind an address: IIIF where it may be, else whatever it is."""
@@ -122,6 +128,27 @@ class JobSources:
         async with aclosing(walk(loaded, self._context)) as entries:
             async for entry in entries:
                 yield _found(entry, self._context)
+
+    async def _each(self, job: Job, members: Sequence[Mapping[str, str]]) -> AsyncGenerator[Found, None]:
+        """The documents of several sources; one that cannot be opened has no pages and says why."""
+        for number, member in enumerate(members):
+            try:
+                async for found in self._member(job, member):
+                    yield replace(found, again={**found.again, "member": number})
+            except SourceError as error:
+                yield Found(unopened(member.get("url") or member["uid"], error), {"member": number})
+
+    async def _member(self, job: Job, member: Mapping[str, str]) -> AsyncGenerator[Found, None]:
+        """The documents of one of several sources, opened as the client says what it is."""
+        if "addresses" in member:
+            async for found in self._listed(job, member["addresses"]):
+                yield found
+        elif member["type"] == "iiif":
+            async for found in self._walked(await load(member["url"], self._context)):
+                yield found
+        else:
+            async for document in SOURCES.get("urls").open(member["url"], self._context):
+                yield Found(document)
 
     async def _listed(self, job: Job, blob: str) -> AsyncGenerator[Found, None]:
         """A list of addresses is opened as a file with such a list would be."""
@@ -199,6 +226,15 @@ async def _first(found: AsyncGenerator[Found, None]) -> Sequence[PageHandle]:
     async for each in found:
         return each.document.handles
     raise SourceError("The source is not there any more.")
+
+
+async def _named(found: AsyncGenerator[Found, None], identity: str) -> Sequence[PageHandle]:
+    """The pages of the document with this id."""
+    async with aclosing(found):
+        async for each in found:
+            if each.document.id == identity:
+                return each.document.handles
+    raise SourceError(f"{identity} is not there any more.")
 
 
 def _way(document: OpenedDocument, url: str) -> Mapping[str, Json]:

@@ -51,8 +51,8 @@ class Downloader:
         # One who waits for the start and is cancelled must not cancel it for the others.
         self._running.set_running_or_notify_cancel()
 
-    async def fetch(self, url: str, kind: Kind) -> Download:
-        """Download an address, from any event loop.
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False) -> Download:
+        """Download an address, from any event loop; ``fresh`` forgets what the cache had of it.
 
         Raises `AddressRefusedError`, `StatusError` (with the HTTP status), `BlockedByHostError`,
         `TooLargeError` or another `SourceError`, each after the retries that make sense.
@@ -61,7 +61,7 @@ class Downloader:
         running = await asyncio.wrap_future(self._running)
         with self._lock:
             self._check_open()
-            arriving = asyncio.run_coroutine_threadsafe(running.engine.fetch(url, kind), running.loop)
+            arriving = asyncio.run_coroutine_threadsafe(running.engine.fetch(url, kind, fresh=fresh), running.loop)
         return await asyncio.wrap_future(arriving)
 
     async def fetch_json(self, url: str) -> object:
@@ -115,6 +115,21 @@ class Downloader:
         self._running.set_result(_Running(asyncio.get_running_loop(), engine, stop))
         await stop.wait()
         await engine.close()
+
+
+class FreshDownloader(Downloader):
+    """A downloader that takes nothing from the cache, and otherwise works as the one that it is made from."""
+
+    def __init__(self, downloader: Downloader) -> None:
+        super().__init__(downloader._settings)  # noqa: SLF001 - our own class
+        self._downloader = downloader
+
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = True) -> Download:
+        """Download an address anew."""
+        return await self._downloader.fetch(url, kind, fresh=fresh)
+
+    def close(self) -> None:
+        """Nothing: it is the other that has to be closed."""
 
 
 def _make_engine(settings: Settings, backoff: Backoff, resolve: Resolver | None) -> Engine:

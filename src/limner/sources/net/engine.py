@@ -74,10 +74,12 @@ class Engine:
         self._flights = Flights()
         self._closing = False
 
-    async def fetch(self, url: str, kind: Kind) -> Download:
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False) -> Download:
         """Download an address, together with all who ask for it now; raises `SourceError`."""
         try:
             target = str(check_url(url).copy_with(fragment=None))
+            if fresh and self._cache is not None:
+                self._cache.forget(target)
             return await self._flights.join((target, kind), lambda: self._fetch(target, kind))
         except asyncio.CancelledError:
             if self._closing:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: The newest revision. Known here, so that a start with nothing to migrate need not load Alembic.
-HEAD = "0001"
+HEAD = "0002"
 #: Any number will do that nobody else uses.
 _LOCK = 5_317_260_418
 

@@ -1,0 +1,1 @@
+"""What the clients of other systems ask for, one module a subject; `limner.server.compat` translates their words."""
