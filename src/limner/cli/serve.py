@@ -112,6 +112,7 @@ def prepare(settings: Settings) -> None:
     is one clear line.
     """
     from limner.operations.tokens import ensure_first_admin
+    from limner.operations.tracking.places import place_of
     from limner.server.startup import make_authenticator
     from limner.storage.blobs import Blobs
     from limner.storage.database import Database
@@ -124,6 +125,7 @@ def prepare(settings: Settings) -> None:
     finally:
         database.close()
     Blobs(settings.storage).check()
+    place_of(settings.mlflow_url)
     if first is not None:
         # To the terminal and nowhere else: the log may be kept, and read by others.
         typer.secho("This is the token of the first admin. It is shown only now:", bold=True)

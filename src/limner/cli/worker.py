@@ -73,10 +73,12 @@ def run(settings: Settings, serves: Callable[[str, str], bool]) -> int:
 
     from limner.operations.jobs import make_engine
     from limner.operations.services import Services
+    from limner.operations.tracking.places import place_of
     from limner.server.logs import configure_logging
     from limner.storage.blobs import Blobs
     from limner.storage.database import Database
 
+    place_of(settings.mlflow_url)
     configure_logging(settings)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -158,6 +158,12 @@ class CancelledError(LimnerError):
     code = "cancelled"
 
 
+class NotImplementedHereError(LimnerError):
+    """This is possible in principle, and Limner does not do it."""
+
+    code = "not-implemented"
+
+
 class NoTokenError(LimnerError):
     """A token is needed, and there is none, or none that is valid."""
 

@@ -151,6 +151,21 @@ class Settings(BaseSettings):
     jwt_audience: str = Field(default="limner", description="Audience that its tokens must name.")
     max_body_bytes: int = Field(default=2_000_000_000, gt=0, description="Largest request body, bytes.")
     rate_limit: int = Field(default=1200, ge=0, description="Requests a minute for one client; 0 for no limit.")
+    viewer_rate_limit: int = Field(
+        default=12_000,
+        ge=0,
+        description="Requests a minute for one client to what is published as IIIF: a viewer asks for many tiles. "
+        "0 for no limit.",
+    )
+    viewer_url: str = Field(
+        default="https://projectmirador.org/embed/",
+        description="IIIF viewer that links open documents in; it has to read `iiif-content`.",
+    )
+    tile_cache_bytes: int = Field(
+        default=5_000_000_000,
+        ge=0,
+        description="Size that copies of tiled images are kept under where storage is not a folder, bytes.",
+    )
     workers: int = Field(default=1, ge=0, le=64, description="Jobs that the server itself works on at one time.")
     model_concurrency: int = Field(
         default=1, ge=1, le=64, description="Jobs at one time for one model; 1 is strictly one after another."
@@ -160,6 +175,17 @@ class Settings(BaseSettings):
     )
     image_days: float = Field(default=7.0, ge=0, description="Days that downloaded images of a job are kept.")
     job_days: float = Field(default=0.0, ge=0, description="Days that finished jobs are kept; 0 for ever.")
+    mlflow_url: str = Field(
+        default="",
+        description="Where the times of inferences and the figures of jobs are kept, for MLflow: `http(s)://server`, "
+        "a folder or `sqlite:///…`; empty for nowhere.",
+    )
+    mlflow_experiment: str = Field(
+        default="limner",
+        min_length=1,
+        max_length=100,
+        description="What the names of its experiments begin with, before `-detect`, `-annotate` and so on.",
+    )
     log_format: Literal["text", "json"] = Field(default="text", description="How log lines are written.")
 
     @classmethod

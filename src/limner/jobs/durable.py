@@ -44,6 +44,8 @@ class Lane:
     executor: str
     #: Whether it is running, or will be as soon as a process takes it up.
     live: bool
+    #: Whether it has ended, well or not.
+    ended: bool = False
 
 
 class Durable:
@@ -188,5 +190,6 @@ def _prepare_sqlite(file: Path) -> None:
 
 
 def _lane(status: WorkflowStatus) -> Lane:
-    live = status.status in ("PENDING", "ENQUEUED") and status.app_version in (VERSION, None)
-    return Lane(status.workflow_id, status.executor_id or "", live)
+    ended = status.status not in ("PENDING", "ENQUEUED")
+    live = not ended and status.app_version in (VERSION, None)
+    return Lane(status.workflow_id, status.executor_id or "", live, ended)

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from limner.jobs.durable import Durable
+from limner.jobs.durable import Durable, Lane
 from limner.jobs.identity import Identity
 from limner.storage.engine.board import Board
 from limner.storage.engine.workers import Worker, Workers
@@ -100,8 +100,13 @@ class Keeper:
         """Put back the tasks of lanes that have failed, are unknown, or of an older version and dead."""
         held = self._board.lanes()
         known = self._durable.lanes(held)
-        lost = [lane for lane in held if lane not in known or not (known[lane].live or known[lane].executor in alive)]
+        lost = [lane for lane in held if lane not in known or _has_let_go(known[lane], alive)]
         for lane in lost:
             if self._board.give_back(lane):
                 logger.warning("Put back the task of lane %s, which has ended without finishing it", lane)
         return len(lost)
+
+
+def _has_let_go(lane: Lane, alive: set[str]) -> bool:
+    """Whether nobody works for a lane any more: it has ended, or is of an older version and its worker is dead."""
+    return lane.ended or not (lane.live or lane.executor in alive)

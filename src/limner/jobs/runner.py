@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from limner.annotations.annotation import Json
 from limner.core.errors import LimnerError
@@ -16,10 +16,17 @@ from limner.jobs.control import CancelToken, Watch
 from limner.jobs.events import Bus
 from limner.jobs.protocol import Done, Failed, Handler, Outcome, TryAgainError, failure
 from limner.storage.engine.board import Board, LostClaimError, PageStep, Task
-from limner.storage.jobs import Failure
+from limner.storage.database import StorageError
+from limner.storage.jobs import Failure, Job
 from limner.storage.pages import JobPage
 
 T = TypeVar("T")
+
+#: Called with a job that is about to end, and why it failed as a whole, if it did. It may be called again for the
+#: same end, after a crash, and raises nothing.
+Ending: TypeAlias = Callable[[Job, Failure | None], None]
+#: What may go better later, whoever raised it.
+_PASSING = (TryAgainError, StorageError)
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +77,7 @@ class Runner:
         patience: Patience,
         chunk: int,
         overall: Callable[[str], int | None],
+        ending: Ending,
     ) -> None:
         self.board = board
         self.patience = patience
@@ -79,6 +87,7 @@ class Runner:
         self._bus = bus
         self._chunk = chunk
         self._overall = overall
+        self._ending = ending
 
     def next_task(self, lane: str, queue: str, kinds: Collection[str]) -> bool:
         """Take one task of those kinds and work on it; whether there was one."""
@@ -122,6 +131,7 @@ class Runner:
 
     def _finish(self, task: Task, handler: Handler, context: TaskContext) -> None:
         handler.finish(task.job, context)
+        self._ending(task.job, None)
         self.board.finish(task)
 
     def _whole(self, task: Task, token: CancelToken, act: Callable[[], None]) -> None:
@@ -134,18 +144,19 @@ class Runner:
             except Exception as error:
                 if token.cancelled():
                     raise StoppedError from error
-                if not isinstance(error, TryAgainError) or made == self.patience.attempts:
-                    self.fail(task, error)
+                if not isinstance(error, _PASSING) or made == self.patience.attempts:
+                    log_unexpected(task, error)
+                    self._fail(task, failure(error))
                     return None
             if token.wait(self.patience.delay(made)):
                 raise StoppedError
-        self.board.finish(task, _gave_up(task.attempts - 1))
+        self._fail(task, _gave_up(task.attempts - 1))
         return None
 
-    def fail(self, task: Task, error: Exception) -> None:
+    def _fail(self, task: Task, failure: Failure) -> None:
         """The job has failed as a whole."""
-        log_unexpected(task, error)
-        self.board.finish(task, failure(error))
+        self._ending(task.job, failure)
+        self.board.finish(task, failure)
 
     def publish(self, task: Task) -> None:
         """Wake whoever watches the job."""
@@ -227,7 +238,7 @@ class ChunkRun:
             if self._token.cancelled():
                 raise StoppedError from error
             log_unexpected(self._task, error)
-            return Failed(failure(error), again=isinstance(error, TryAgainError)), False
+            return Failed(failure(error), again=isinstance(error, _PASSING)), False
 
     def _step(self, page: JobPage, outcome: Outcome) -> PageStep:
         if isinstance(outcome, Done):

@@ -17,10 +17,11 @@ from limner.jobs.identity import Identity
 from limner.jobs.keeper import Keeper
 from limner.jobs.lanes import Dispatcher, Limits, Slots
 from limner.jobs.protocol import Handler
-from limner.jobs.runner import Patience, Runner
+from limner.jobs.runner import Ending, Patience, Runner
 from limner.storage.database import Database
 from limner.storage.engine.board import Board
 from limner.storage.engine.workers import Workers
+from limner.storage.jobs import Failure, Job
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,10 @@ def _all(_kind: str, _queue: str) -> bool:
     return True
 
 
+def _nobody(_job: Job, _failure: Failure | None) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """How jobs are worked on."""
@@ -44,6 +49,8 @@ class EngineOptions:
     #: Pages in a chunk: so many are done between two turns of a workspace.
     chunk: int = 20
     patience: Patience = field(default_factory=Patience)
+    #: Told of every job that is about to end here; not of one that is cancelled.
+    ending: Ending = _nobody
     #: Seconds between two looks for something to do, and for what was cancelled elsewhere.
     poll: float = 0.5
     #: Seconds between two beats, each with a look at the other workers.
@@ -73,6 +80,7 @@ class Worker:
             patience=options.patience,
             chunk=options.chunk,
             overall=options.limits.overall,
+            ending=options.ending,
         )
         self._dispatcher = Dispatcher(
             self._board, self._slots, self._watch, options.limits, serves=self._serves, start=self._durable.run
@@ -138,9 +146,11 @@ class Worker:
         try:
             return self._tasks(lane, queue) if self._slots.take(lane, queue) else 0
         finally:
-            self._board.give_back(lane)
-            self._slots.free(lane)
-            self.wake()
+            try:
+                self._board.give_back(lane)
+            finally:  # where the database has gone, the keeper finds the task when it is back
+                self._slots.free(lane)
+                self.wake()
 
     def _tasks(self, lane: str, queue: str) -> int:
         kinds = [kind for kind in self._handlers if self._serves(kind, queue)]

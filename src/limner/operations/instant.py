@@ -110,6 +110,15 @@ async def annotate_now(
     return InstantResult(predictor.bundle, tuple(pages))
 
 
+def observed(result: InstantResult, write: float, services: Services, *, experiment: str | None = None) -> None:
+    """Note how long each page took; the seconds in which the answer was written are shared among them.
+
+    ``experiment``: the one of MLflow that an interface keeps its timings in, where it has its own.
+    """
+    for page in result.pages:
+        services.answered(result.bundle, {**page.seconds, "write": write / len(result.pages)}, experiment)
+
+
 async def _page(candidate: Candidate, work: _Work, services: Services) -> InstantPage:
     """One page; one that fails carries its error."""
     seconds: dict[str, float] = {}

@@ -14,6 +14,7 @@ from limner.models.runtimes.onnx import cores
 from limner.models.store import ModelStore
 from limner.operations.inference import InferenceThreads, threads_for
 from limner.operations.library import Libraries
+from limner.operations.tracking.tracker import Tracker, make_tracker
 from limner.sources.net.downloader import Downloader, FreshDownloader
 from limner.sources.protocol import SourceContext
 
@@ -55,6 +56,11 @@ class Services:
         """The way to the network."""
         return Downloader(self.settings)
 
+    @cached_property
+    def tracker(self) -> Tracker | None:
+        """What notes timings for MLflow; None where nothing is tracked. Raises `SettingsError`."""
+        return make_tracker(self.settings)
+
     @property
     def sources(self) -> SourceContext:
         """What sources may use."""
@@ -67,7 +73,7 @@ class Services:
 
     def prepare(self) -> None:
         """Make all of it now: later, two threads that come together might make two of something."""
-        for name in ("libraries", "inference", "downloader"):
+        for name in ("libraries", "inference", "downloader", "tracker"):
             getattr(self, name)
 
     def observe(self, bundle: Bundle, seconds: Mapping[str, float]) -> None:
@@ -75,11 +81,20 @@ class Services:
         shared = bundle.folder is None or bundle.folder.is_relative_to(self.settings.models_dir)
         self.observer(bundle.ref if shared else "of a workspace", seconds)
 
+    def answered(self, bundle: Bundle, seconds: Mapping[str, float], experiment: str | None = None) -> None:
+        """Note how long an image took whose annotations somebody waited for.
+
+        ``experiment``: the one of MLflow that an interface keeps its timings in, where it has its own.
+        """
+        self.observe(bundle, seconds)
+        if self.tracker is not None:
+            self.tracker.inference(bundle, seconds, experiment)
+
     def close(self) -> None:
         """Give everything back."""
-        for name in ("inference", "pool", "downloader"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        for name in ("inference", "pool", "downloader", "tracker"):
+            if (made := self.__dict__.pop(name, None)) is not None:
+                made.close()
 
     def __enter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from limner.core.errors import ConflictError
 from limner.core.settings import Settings
 from limner.jobs.engine import JobEngine
+from limner.operations.foreign.yolo_uploads import incoming_folder
 from limner.operations.library import workspace_folder
 from limner.storage.blobs import Blobs
 from limner.storage.database import Database
@@ -29,7 +30,8 @@ def delete_workspace(
     Workspaces(database).get(workspace_id)
     if workspace_id == home:
         raise ConflictError("The workspace of the server's admins cannot be deleted.")
-    folders = [f"documents/{document_id}" for document_id in _documents(Documents(database, workspace_id))]
+    folders = [incoming_folder(workspace_id)]
+    folders += [f"documents/{document_id}" for document_id in _documents(Documents(database, workspace_id))]
     for job in _jobs(Jobs(database, workspace_id)):
         _stop(engine, job)
         folders.append(f"jobs/{job.id}")

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.core.errors import LimnerError
+from limner.operations.tracking.figures import phases
 from limner.server.middleware import route_of
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Metrics:
 
     def stages(self, model: str, seconds: Mapping[str, float]) -> None:
         """Note how long a page took in each stage; ``fetch`` and ``infer`` are download and model."""
-        for stage, spent in seconds.items():
-            self._stages.labels(_STAGES.get(stage, stage), model).observe(spent)
+        for phase, spent in phases(seconds).items():
+            self._stages.labels(phase, model).observe(spent)
 
     def answered(self, route: str, method: str, status: int) -> None:
         """Note that a request was answered."""
@@ -58,10 +59,6 @@ class Metrics:
     def text(self) -> bytes:
         """Everything, as Prometheus reads it. Asks the database how long the queues are."""
         return generate_latest(self.registry)
-
-
-#: What the pipeline of jobs calls its stages.
-_STAGES = {"fetch": "download", "infer": "model"}
 
 
 class _Gauges(Collector):
@@ -82,6 +79,7 @@ class _Gauges(Collector):
             "Pages of POST /v1/annotate that wait for a thread.",
             self._services.inference.waiting,
         )
+        yield from self._tracking()
         try:
             self._database.check()
             yield from self._queues()
@@ -97,6 +95,14 @@ class _Gauges(Collector):
         yield GaugeMetricFamily("limner_models_loaded", "Models in memory.", len(loaded))
         yield GaugeMetricFamily("limner_model_memory_bytes", "Memory that these are reckoned to take.", memory)
         yield GaugeMetricFamily("limner_model_users", "Who uses one now.", sum(model.users for model in loaded))
+
+    def _tracking(self) -> Iterable[Metric]:
+        if (tracker := self._services.tracker) is None:
+            return
+        counts = tracker.counts
+        yield CounterMetricFamily("limner_tracking_sent", "Timings that MLflow has taken.", counts.sent)
+        yield CounterMetricFamily("limner_tracking_lost", "Timings that MLflow will never have.", counts.lost)
+        yield CounterMetricFamily("limner_tracking_failures", "Attempts to reach MLflow that failed.", counts.failures)
 
     def _queues(self) -> Iterable[Metric]:
         overview = self._engine.overview()

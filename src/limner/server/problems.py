@@ -61,6 +61,7 @@ STATUS: Mapping[type[errors.LimnerError], HTTPStatus] = {
     errors.NotAllowedError: HTTPStatus.FORBIDDEN,
     errors.NoTokenError: HTTPStatus.UNAUTHORIZED,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.NotImplementedHereError: HTTPStatus.NOT_IMPLEMENTED,
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
 }

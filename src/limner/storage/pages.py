@@ -105,6 +105,13 @@ class JobPages:
                 return
             last = rows[-1].number
 
+    def forget_results(self, job_id: str, first: int, count: int) -> None:
+        """Forget what came of some pages that follow each other; that they were done stays known."""
+        these = JOB_RESULTS.c.number.between(first, first + count - 1)
+        with self._db.write() as c:
+            self._check(c, job_id)
+            c.execute(JOB_RESULTS.delete().where(JOB_RESULTS.c.job_id == job_id, these))
+
     def _of(self, job_id: str) -> sa.Select[Any]:
         return sa.select(JOB_PAGES).where(JOB_PAGES.c.job_id == job_id).order_by(JOB_PAGES.c.number)
 

@@ -5,7 +5,7 @@ from limner.training.evaluation.bootstrap import average_precision, difference, 
 from limner.training.evaluation.confusion import confusion
 from limner.training.evaluation.evaluation import evaluate
 from limner.training.evaluation.figures import Ratios, label_finds, together
-from limner.training.evaluation.matching import NOTHING, box_iou, match, match_all
+from limner.training.evaluation.matching import NOTHING, box_iou, match
 from limner.training.evaluation.pages import PageFound, PageTruth
 from tests.training.evaluation.scenes import scenes
 
@@ -29,6 +29,10 @@ def _found(boxes, labels, scores):
         labels=np.array(labels, dtype=np.int64),
         scores=np.array(scores, dtype=float),
     )
+
+
+def match_all(truth, found):
+    return [match(one, other) for one, other in zip(truth, found, strict=True)]
 
 
 def test_overlaps_of_boxes():

@@ -5,8 +5,9 @@ Pages of one canvas follow each other and are painted onto it together. The docu
 - ``manifest``, the manifest that it came from, as JSON: label, description, rights and images are taken from it;
 - ``base``, the address that the output will be published at: ids, and images that have no address of
   their own, begin with it; without one, with ``https://limner.invalid/…``, to be replaced;
+- ``image_services``, an address: pages whose source begins with it have an image service of level 2 there;
 - ``rendering``, a list of ``{"id", "label", "format"}``: files that belong to each page (``{page}`` in the
-  id stands for its name without suffix), such as ALTO, or to the whole.
+  id stands for its name without suffix, ``{index}`` for its position from 0), such as ALTO, or to the whole.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class AnnotatedManifest:
 def _chunks(document: Document) -> Iterator[str]:
     manifest = document.metadata.get("manifest")
     raw = manifest if isinstance(manifest, dict) else {}
-    writer = _Writer(document, base_url(document), Images.of(raw))
+    services = document.metadata.get("image_services")
+    writer = _Writer(document, base_url(document), Images.of(raw, services if isinstance(services, str) else ""))
     yield dumps(writer.head(raw), indent=1).removesuffix("\n}")
     yield ',\n "items": ['
     groups = groupby(enumerate(document.pages), key=lambda each: _canvas_key(each[1].page, each[0]))
@@ -102,13 +104,14 @@ class _Writer:
         page = annotated[0].page
         identifier = page.canvas.id if page.canvas else f"{self.base}/canvas/{quote(page_stem(page))}"
         width, height = _size(page)
-        links = self._renderings(page)
+        links, thumbnail = self._renderings(page), self.images.thumbnail(page)
         return {
             "id": identifier,
             "type": "Canvas",
             "label": self.images.label(identifier) or language_map(page.label) or language_map(page.name),
             "width": width,
             "height": height,
+            **({"thumbnail": thumbnail} if thumbnail else {}),
             **({"rendering": links} if links else {}),
             "items": [self._painted(identifier, (each.page for each in annotated))],
             "annotations": [
@@ -146,8 +149,8 @@ class _Writer:
         links: list[Json] = []
         for each in listed(self.document.metadata.get("rendering")):
             match each:
-                case {"id": str(address), "label": str(label), **others} if ("{page}" in address) == (page is not None):
-                    named = address.replace("{page}", quote(page_stem(page))) if page else address
+                case {"id": str(address), "label": str(label), **others} if _is_of_page(address) == (page is not None):
+                    named = _named(address, page) if page else address
                     form = others.get("format")
                     links.append(
                         {
@@ -158,6 +161,14 @@ class _Writer:
                         }
                     )
         return links
+
+
+def _is_of_page(address: str) -> bool:
+    return "{page}" in address or "{index}" in address
+
+
+def _named(address: str, page: Page) -> str:
+    return address.replace("{page}", quote(page_stem(page))).replace("{index}", str(page.index))
 
 
 def _size(page: Page) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from limner.annotations.formats.w3c_manifests import first_choice, listed
 from limner.annotations.page import Page
 
 _IMAGE_1 = re.compile(r"image-api|image/1|/1\.[01]/")
+#: Longer side of thumbnails, pixels.
+_THUMBNAIL = 256
 
 
 @dataclass(slots=True)
@@ -23,14 +25,16 @@ class Images:
     """The canvases of a manifest, by their ids."""
 
     canvases: dict[str, Mapping[str, Json]] = field(default_factory=dict)
+    #: What the sources of pages begin with that are image services (version 3, level 2); empty where none are.
+    services: str = ""
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Json]) -> Images:
+    def of(cls, manifest: Mapping[str, Json], services: str = "") -> Images:
         """Those of a manifest of Presentation 2 or 3."""
         sequences = [each for each in listed(manifest.get("sequences")) if isinstance(each, dict)]
         older = [canvas for sequence in sequences[:1] for canvas in listed(sequence.get("canvases"))]
         canvases = (each for each in older or listed(manifest.get("items")) if isinstance(each, dict))
-        return cls({_identifier(canvas): canvas for canvas in canvases})
+        return cls({_identifier(canvas): canvas for canvas in canvases}, services)
 
     def label(self, canvas: str) -> Object:
         """The label of a canvas; empty where there is none."""
@@ -38,11 +42,33 @@ class Images:
 
     def body(self, page: Page) -> Object:
         """The image of a page: as its manifest gives it, or made from its address."""
+        if self._served(page):
+            return _of_service(page)
         bodies = list(_bodies(self.canvases.get(page.canvas.id if page.canvas else "", {})))
         for body in bodies:
             if page.source in set(_names(body)) and is_web(_identifier(first_choice(body))):
                 return _newer(body)
         return _made(page)
+
+    def thumbnail(self, page: Page) -> list[Json]:
+        """A small image of a page, where it has an image service of ours and a size."""
+        if not self._served(page) or not page.sized:
+            return []
+        scale = min(1.0, _THUMBNAIL / max(page.width, page.height))
+        width, height = (max(1, round(side * scale)) for side in (page.width, page.height))
+        address = f"{page.source}/full/{width},{height}/0/default.jpg"
+        return [{"id": address, "type": "Image", "format": "image/jpeg", "width": width, "height": height}]
+
+    def _served(self, page: Page) -> bool:
+        return bool(self.services) and page.source.startswith(self.services)
+
+
+def _of_service(page: Page) -> Object:
+    """An image whose source is an image service."""
+    service: Json = {"id": page.source, "type": "ImageService3", "profile": "level2"}
+    body: Object = {"id": f"{page.source}/full/max/0/default.jpg", "type": "Image", "format": "image/jpeg"}
+    body |= {"width": page.width, "height": page.height} if page.sized else {}
+    return {**body, "service": [service]}
 
 
 def _bodies(canvas: Mapping[str, Json]) -> Iterator[Object]:

@@ -89,7 +89,7 @@ def _results(annotation: Annotation, page: Page) -> Iterator[dict[str, Json]]:
         "original_height": page.height,
         "image_rotation": 0,
     }
-    tag, kind, value = _value(annotation.shape, page)
+    tag, kind, value = shape_value(annotation.shape, page)
     result: dict[str, Json] = {**head, "from_name": tag, "type": kind, "value": {**value, kind: [annotation.label]}}
     if annotation.score is not None:
         result["score"] = round(annotation.score, 5)
@@ -104,8 +104,8 @@ def _results(annotation: Annotation, page: Page) -> Iterator[dict[str, Json]]:
         yield {**head, "from_name": "text", "type": "textarea", "value": {**where, "text": [annotation.text]}}
 
 
-def _value(shape: Shape, page: Page) -> tuple[str, str, dict[str, Json]]:
-    """Name of the tag, its type, and the coordinates in percent."""
+def shape_value(shape: Shape, page: Page) -> tuple[str, str, dict[str, Json]]:
+    """Name of the tag that we give a shape, its type, and the coordinates in percent of a page whose size is known."""
     width, height = page.width, page.height
     match shape:
         case Box():

@@ -131,7 +131,21 @@ def build(tensors: Mapping[str, Tensor], rules: Detectron2Rules) -> TwoStage:
         rules=rules.rois,
     )
     source.check_all_taken()
+    _check_widths(network, count_classes(tensors))
     return network.eval()
+
+
+def count_classes(tensors: Mapping[str, Tensor]) -> int:
+    """How many classes a network tells apart, without the background; raises `BundleError` where it has no box head."""
+    return len(Tensors(tensors).take("roi_heads.box_predictor.cls_score.weight")) - 1
+
+
+def _check_widths(network: TwoStage, classes: int) -> None:
+    """Raise `BundleError` where the heads do not speak of the same classes."""
+    boxes = network.box_head.shifts.bias.shape[0]  # type: ignore[union-attr]  # a layer of ours
+    masks = network.mask_head.predictor.bias.shape[0] if network.mask_head else 1  # type: ignore[union-attr]
+    if boxes not in (4, 4 * classes) or masks not in (1, classes):
+        raise BundleError(f"The heads do not fit each other: {classes} classes, {boxes} numbers for boxes, {masks} masks.")
 
 
 def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:

@@ -92,8 +92,8 @@ def state_dict(value: object) -> dict[str, torch.Tensor]:
         if isinstance(each, torch.Tensor):
             out[str(key)] = each
         elif isinstance(each, np.ndarray):
-            # What is read from a pickle cannot be written to, and torch wants that it can.
-            out[str(key)] = torch.from_numpy(each.copy())
+            # A copy: torch wants to be able to write, and the byte order of this machine.
+            out[str(key)] = torch.from_numpy(each.astype(each.dtype.newbyteorder("=")))
     return out
 
 

@@ -40,7 +40,11 @@ def export_detector(
         difference=detections_differ,
         tolerance=0.02,
     )
-    export_checked(conversion, path)
+    try:
+        export_checked(conversion, path)
+    except (RuntimeError, ValueError, IndexError) as error:  # what torch raises where widths do not fit
+        line = str(error).strip().splitlines()[0]
+        raise BundleError(f"The tensors of the checkpoint do not fit together: {line}") from error
 
 
 def _dynamic(spec: Input) -> dict[str, dict[int, str]]:

@@ -157,10 +157,10 @@ def _write(
     tensors: Mapping[str, Tensor], config: Detectron2Config, folder: Path, path: Path, wishes: Wishes
 ) -> Bundle:
     """The bundle of some tensors and their configuration."""
-    from limner.models.architectures.detectron2 import build
+    from limner.models.architectures.detectron2 import build, count_classes
 
     network = build(tensors, _rules(config))
-    labels = chosen_labels(wishes.labels, network.classes, coco_labels())
+    labels = chosen_labels(wishes.labels, count_classes(tensors), coco_labels())
     masks = network.mask_head is not None
     roles = ("boxes", "scores", "labels", "masks")[: 3 + masks]
     spec = _input(config)

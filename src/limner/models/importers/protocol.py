@@ -20,6 +20,8 @@ class Wishes:
     name: str | None = None
     version: str | None = None
     labels: tuple[str, ...] | None = None
+    #: How the network was made, where its weights do not say: a file, or a name that an importer knows.
+    config: Path | str | None = None
 
 
 class Importer(Protocol):

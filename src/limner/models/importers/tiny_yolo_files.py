@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 #: Channels in and out of the convolutions, and units in and out of the first dense layers.
-_CONVOLUTIONS = ((3, 16), (16, 32), (32, 64), (64, 128), (128, 256), (256, 512), (512, 1024), (1024, 1024), (1024, 1024))
+_CONVOLUTIONS = (
+    (3, 16),
+    (16, 32),
+    (32, 64),
+    (64, 128),
+    (128, 256),
+    (256, 512),
+    (512, 1024),
+    (1024, 1024),
+    (1024, 1024),
+)
 _DENSE = ((49 * 1024, 256), (256, 4096))
 _CELLS = 49
 _BOXES = 2
@@ -134,7 +144,9 @@ def _read_keras(file: h5py.File, name: str) -> TinyYoloFile:
     if not planes:
         _by_planes(layers)
     order = "channels first" if planes else "channels last"
-    return TinyYoloFile(tuple(layers), f"Keras {_text(root.attrs.get('keras_version', ''))}, {order}".replace(" ,", ","))
+    return TinyYoloFile(
+        tuple(layers), f"Keras {_text(root.attrs.get('keras_version', ''))}, {order}".replace(" ,", ",")
+    )
 
 
 def _layer_tables(root: h5py.Group, layer: str) -> list[Floats]:

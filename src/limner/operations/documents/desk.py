@@ -121,13 +121,12 @@ class DocumentDesk:
             {"id": f"{base}/export?format={name}", "label": label, "format": "application/zip"}
             for name, label in _LINKED
         ]
-        metadata = {key: value for key, value in stored.metadata.items() if key != _OURS}
         return Document(
             id=document_id,
             title=stored.title,
             pages=_Pages(self.stored, document_id, base),
             rights=stored.rights,
-            metadata={**metadata, "base": base, "rendering": links},
+            metadata={**public_metadata(stored), "base": base, "rendering": links},
         )
 
     def annotations(self, document_id: str, index: int) -> tuple[Sequence[Annotation], int]:
@@ -187,6 +186,11 @@ class _Pages:
 def image_key(document_id: str, page: StoredPage) -> str | None:
     """The blob of a page's image; None where it is not kept."""
     return None if page.image is None else f"{document_images(document_id)}/{page.image}"
+
+
+def public_metadata(document: StoredDocument) -> dict[str, Json]:
+    """What is known of a document besides its title, without our own notes."""
+    return {key: value for key, value in document.metadata.items() if key != _OURS}
 
 
 def page_count(document: StoredDocument) -> int:

@@ -19,8 +19,14 @@ from limner.storage.jobs import Job
 
 #: The form of the messages, beside those of `limner.operations.jobs.notices`.
 FORM = "aikon"
-_STATUS: Mapping[str, str] = {"queued": "PENDING", "running": "PROGRESS", "succeeded": "SUCCESS"}
-_STATUS |= {"partly_failed": "SUCCESS", "failed": "ERROR", "cancelled": "ERROR"}
+_STATUS: Mapping[str, str] = {
+    "queued": "PENDING",
+    "running": "PROGRESS",
+    "succeeded": "SUCCESS",
+    "partly_failed": "SUCCESS",
+    "failed": "ERROR",
+    "cancelled": "ERROR",
+}
 #: Most problems that are told in one message.
 _MOST = 100
 
@@ -112,10 +118,11 @@ def said_progress(job: Job) -> str:
 
 def log_of(job: Job, parts: Sequence[Part]) -> dict[str, Json]:
     """What AIKON shows of a job."""
+    infos = [f"{part.uid}: {note}" for part in parts for each in part.documents for note in each.problems]
     return {
         "status": status_of(job),
         "progress": [] if job.status == "queued" else [said_progress(job)],
-        "infos": [f"{part.uid}: {note}" for part in parts for each in part.documents for note in each.problems][:_MOST],
+        "infos": [*infos[:_MOST]],
         "errors": [*errors_of(job, parts)],
     }
 

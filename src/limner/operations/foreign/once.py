@@ -17,13 +17,17 @@ async def annotate_image(
     *,
     workspace_id: str,
     picture_side: int | None = 0,
+    experiment: str | None = None,
 ) -> InstantResult:
-    """What a model finds on an image, noted as the same request to our own API is; see `annotate_now`."""
+    """What a model finds on an image, noted as the same request to our own API is; see `annotate_now`.
+
+    ``experiment``: the one of MLflow that the times are kept in, where the other system had its own.
+    """
     result = await annotate_now(
         [image], bundle.ref, options, services, workspace_id=workspace_id, picture_side=picture_side
     )
     for page in result.pages:
-        services.observe(result.bundle, page.seconds)
+        services.answered(result.bundle, page.seconds, experiment)
     return result
 
 

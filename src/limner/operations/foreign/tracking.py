@@ -23,6 +23,8 @@ from limner.storage.pages import JobPages
 TYPES: Final = ("iiif", "zip", "pdf", "img", "url_list")
 #: Most documents in one experiment.
 MOST_DOCUMENTS = 1000
+#: Longest name of a document, characters.
+_UID = 200
 _BATCH = 200
 
 
@@ -90,10 +92,8 @@ class ExperimentDesk:
     def dataset(self, tracking_id: str) -> dict[str, Json]:
         """The documents of an experiment."""
         job = self.get(tracking_id)
-        listed: list[Json] = [
-            {"uid": each["uid"], "type": each["type"], "src": each.get("url", "")}
-            for each in experiments.members_of(job)
-        ]
+        members = experiments.members_of(job)
+        listed: list[Json] = [{"uid": one["uid"], "type": one["type"], "src": one.get("url", "")} for one in members]
         return {"uid": job.id, "documents": listed}
 
     def regions(self, tracking_id: str, number: int) -> Iterator[str]:
@@ -135,9 +135,7 @@ class ExperimentDesk:
             self.jobs.delete(job.id)
             return True
         if not job.final:
-            raise ConflictError(
-                f"{doc_uid} is still being worked on, with others.", hint="Cancel the experiment first."
-            )
+            raise ConflictError(f"{doc_uid} is still being worked on, with others.", hint="Cancel the job first.")
         pages = JobPages(self.jobs.database, self.jobs.workspace_id)
         kept = False
         for part in self._parts(job):
@@ -210,9 +208,8 @@ def _member(document: object, number: int) -> Member:
     kind = document.get("type") or "iiif"
     if kind not in TYPES:
         raise UsageError(f"Document {number} has the type {str(kind)[:50]!r}.", hint=f"Known: {', '.join(TYPES)}.")
-    return Member(
-        uid=str(document.get("uid") or f"document{number}")[:200], type=kind, source=_source(document, number)
-    )
+    uid = str(document.get("uid") or f"document{number}")[:_UID]
+    return Member(uid=uid, type=kind, source=_source(document, number))
 
 
 def _source(document: Mapping[Any, Any], number: int) -> str | dict[str, str]:

@@ -26,6 +26,7 @@ from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import FORMS, Notices
 from limner.operations.selection import PageSelection
 from limner.operations.services import Services
+from limner.operations.tracking.jobs import JobTracking
 from limner.sources.base64 import data_of
 from limner.sources.iiif.load import read
 from limner.sources.opening import shown
@@ -139,6 +140,7 @@ class JobDesk:
         job = self.engine.cancel(self.workspace_id, job_id)
         if before.status != job.status:
             Notices(self.database, self.blobs).ended(job, "cancelled")
+            JobTracking(self.database, self.services).ended(job, "cancelled")
         return job
 
     def delete(self, job_id: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, aclosing
@@ -19,12 +20,13 @@ from limner.jobs.protocol import Context, Done, Failed, Outcome, failure
 from limner.models.protocol import Options, Predictor
 from limner.operations.documents.desk import by_job
 from limner.operations.jobs.loop import JobLoop, held
-from limner.operations.jobs.notices import Notices
+from limner.operations.jobs.notices import Notices, end_of
 from limner.operations.jobs.record import description_of, keep_documents
 from limner.operations.jobs.sources import Found, JobSources, KeptPage, adopt
 from limner.operations.pipeline import PageOutcome, annotate_pages
 from limner.operations.selection import PageSelection
 from limner.operations.services import Services
+from limner.operations.tracking.jobs import JobTracking
 from limner.sources.protocol import Encoded, PageHandle, Skipped, Want
 from limner.storage.blobs import Blobs
 from limner.storage.columns import now
@@ -55,6 +57,7 @@ class AnnotateHandler:
         self._blobs = blobs
         self._services = services
         self._notices = notices
+        self._tracking = JobTracking(database, services)
         self._sources = JobSources(database, blobs, services.sources)
         self._fresh = JobSources(database, blobs, services.fresh_sources)
         self._opened = _Opened(self._open)
@@ -66,6 +69,7 @@ class AnnotateHandler:
         except Exception as error:
             if not context.cancelled():
                 self._notices.ended(job, "failed", failure(error))
+                self._tracking.ended(job, "failed")
             raise
 
     def _plan(self, job: Job, context: Context) -> Sequence[PlannedPage]:
@@ -112,6 +116,7 @@ class AnnotateHandler:
         """Tell whoever wants to know."""
         self._opened.forget(job.id)
         self._notices.finished(job)
+        self._tracking.ended(job, end_of(job))
 
     async def _outcomes(
         self, job: Job, pages: Sequence[JobPage], predictor: Predictor
@@ -122,11 +127,16 @@ class AnnotateHandler:
         if pages[0].number == 0 and not pages[0].attempts:
             self._services.observe(predictor.bundle, {"queue": (now() - job.created_at).total_seconds()})
         handles = await self._handles(job, pages)
+        run = self._tracking.run_of(job, predictor.bundle)
         async with aclosing(annotate_pages(handles, predictor, options, want=want)) as outcomes:
             waiting = iter(pages)
             async for outcome in outcomes:
+                page = next(waiting)
+                told = await asyncio.to_thread(self._told, job, page, outcome)
                 self._services.observe(predictor.bundle, outcome.seconds)
-                yield await asyncio.to_thread(self._told, job, next(waiting), outcome)
+                if isinstance(told, Done):
+                    self._tracking.page(run, page.number, outcome.seconds)
+                yield told
 
     async def _handles(self, job: Job, pages: Sequence[JobPage]) -> list[PageHandle]:
         opened: dict[int, Sequence[PageHandle] | LimnerError] = {}
@@ -147,10 +157,12 @@ class AnnotateHandler:
     def _told(self, job: Job, page: JobPage, outcome: PageOutcome) -> Outcome:
         if outcome.error is not None:
             return Failed(failure(outcome.error), again=_may_pass(outcome.error, page))
+        begun = time.perf_counter()
         result = annotated_page_to_plain(outcome.annotated)
-        result["seconds"] = {stage: round(seconds, 4) for stage, seconds in outcome.seconds.items()}
         if "seen" in page.payload and (note := self._correct(job, page, outcome.annotated)):
             result["note"] = note
+        outcome.seconds["write"] = time.perf_counter() - begun
+        result["seconds"] = {stage: round(seconds, 4) for stage, seconds in outcome.seconds.items()}
         return Done(result)
 
     def _correct(self, job: Job, page: JobPage, annotated: AnnotatedPage) -> str | None:

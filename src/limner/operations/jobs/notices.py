@@ -68,8 +68,7 @@ class Notices:
 
     def finished(self, job: Job) -> None:
         """Tell that all pages of a job are done or have failed; its row does not say so yet."""
-        status: Status = "succeeded" if not job.pages.failed else "partly_failed" if job.pages.done else "failed"
-        self.ended(job, status)
+        self.ended(job, end_of(job))
 
     def ended(self, job: Job, status: Status, failure: Failure | None = None) -> None:
         """Tell how a job has ended, each receiver once however often this is called for the same end.
@@ -134,6 +133,11 @@ class Notices:
             return experiments.parts_of(self._blobs, job)
         except ConflictError:  # it ended before its documents were known
             return ()
+
+
+def end_of(job: Job) -> Status:
+    """How a job ends whose pages are all done or have failed."""
+    return "succeeded" if not job.pages.failed else "partly_failed" if job.pages.done else "failed"
 
 
 def webhook_of(settings: Mapping[str, Any]) -> Receiver | None:

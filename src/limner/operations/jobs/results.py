@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +23,16 @@ def job_documents(database: Database, blobs: Blobs, job: Job) -> list[Document]:
 
     Raises `ConflictError` where the job has not been planned.
     """
-    documents = documents_of(blobs, job)
     pages = JobPages(database, job.workspace_id)
-    return [
-        _document(blobs, job, each, _ResultPages(pages, job.id, each.first, each.pages, each.pages == job.pages.total))
-        for each in documents
-        if each.pages
-    ]
+    return [_document(blobs, job, each, pages_of(pages, job, each)) for each in documents_of(blobs, job) if each.pages]
 
 
-def _document(blobs: Blobs, job: Job, document: JobDocument, pages: _ResultPages) -> Document:
+def pages_of(pages: JobPages, job: Job, document: JobDocument) -> Iterable[AnnotatedPage]:
+    """The pages of one document of a job that are done or have failed so far, read anew each time."""
+    return _ResultPages(pages, job.id, document.first, document.pages, document.pages == job.pages.total)
+
+
+def _document(blobs: Blobs, job: Job, document: JobDocument, pages: Iterable[AnnotatedPage]) -> Document:
     described = description_of(blobs, job.id, document.number)
     return Document(
         id=described["id"],

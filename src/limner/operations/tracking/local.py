@@ -83,18 +83,14 @@ class LocalStore:
         _pipe(process.stdout).close()
 
     def _ask(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 - any JSON value
-        process = self._running()
-        try:
+        process, line = self._running(), ""
+        with suppress(OSError):  # it has ended: there is no answer either
             _pipe(process.stdin).write(json.dumps([method, *arguments]) + "\n")
             _pipe(process.stdin).flush()
             line = _pipe(process.stdout).readline()
-        except (OSError, ValueError) as error:
-            line, broken = "", error
-        else:
-            broken = None
         if not line:
             self.close()
-            raise TrackingError("the process that writes to it has ended: what it said stands above") from broken
+            raise TrackingError("the process that writes to it has ended: what it said stands above")
         answer = json.loads(line)
         if "error" in answer:
             raise (RefusedError if answer["refused"] else TrackingError)(answer["error"])
@@ -114,7 +110,7 @@ class LocalStore:
 
 
 def _started(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - our own module, with an address from the settings
         [sys.executable, "-P", "-m", _CHILD, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

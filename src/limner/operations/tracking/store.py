@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -37,7 +38,10 @@ class Point(NamedTuple):
 
 
 class Store(Protocol):
-    """Where runs are kept. All methods block, and raise `TrackingError`: `RefusedError` where trying again is no use."""
+    """Where runs are kept.
+
+    All methods block, and raise `TrackingError`: `RefusedError` where trying again is no use.
+    """
 
     def experiment(self, name: str) -> str:
         """Id of the experiment, which is made where there is none."""
@@ -70,13 +74,11 @@ MOST_POINTS = 1000
 LONGEST_PARAM = 500
 
 
-def find_or_create(
-    store: Store, experiment_id: str, key: str, name: str, start: int, params: Mapping[str, str]
-) -> str:
+def find_or_create(store: Store, experiment_id: str, key: str, name: str, params: Mapping[str, str]) -> str:
     """The run with a key; of two that two processes have made at the same moment, the older one stays."""
     if found := store.find(experiment_id, key):
         return found[0]
-    own = store.create(experiment_id, name, start, {KEY_TAG: key})
+    own = store.create(experiment_id, name, time.time_ns() // 1_000_000, {KEY_TAG: key})
     found = store.find(experiment_id, key)
     if found and found[0] != own:
         store.delete(own)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from limner.core.settings import Settings
 from limner.models.bundle import Bundle
@@ -11,10 +12,14 @@ from limner.operations.tracking.figures import job_figures, values_of
 from limner.operations.tracking.places import place_of
 from limner.operations.tracking.store import LONGEST_PARAM, End
 from limner.operations.tracking.writer import Counts, Entry, Run, Writer
-from limner.storage.jobs import Job, Status
+
+if TYPE_CHECKING:  # a command that annotates by itself has no database
+    from limner.storage.jobs import Job, Status
 
 #: How MLflow calls the ends of jobs.
 _ENDS: dict[Status, End] = {"succeeded": "FINISHED", "partly_failed": "FINISHED", "cancelled": "KILLED"}
+#: Longest name of a run, characters.
+_LONGEST_NAME = 200
 
 
 class Tracker:
@@ -37,20 +42,21 @@ class Tracker:
         moment = datetime.now(UTC)
         run = self._today(moment, bundle, experiment or f"{self._experiment}-{bundle.task}")
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-        self._writer.put(Entry(run, values_of(seconds), int((moment - midnight).total_seconds()), _milliseconds(moment)))
+        self._writer.put(
+            Entry(run, values_of(seconds), int((moment - midnight).total_seconds()), _milliseconds(moment))
+        )
 
     def page(self, run: Run, number: int, seconds: Mapping[str, float]) -> None:
         """A page of a job is done; ``number`` counts from 0."""
         self._writer.put(Entry(run, values_of(seconds), number + 1, _milliseconds(datetime.now(UTC))))
 
-    def ended(self, run: Run, job: Job, status: Status, timings: Iterable[Mapping[str, float]]) -> None:
-        """A job has ended; ``timings`` are the seconds of each of its pages that is done."""
+    def ended(self, run: Run, job: Job, status: Status, timings: Callable[[], Iterable[Mapping[str, float]]]) -> None:
+        """A job has ended; ``timings`` gives the seconds of each of its pages that is done."""
         moment = job.finished_at or datetime.now(UTC)
-        took = (moment - (job.started_at or job.created_at)).total_seconds()
-        values = job_figures(job.pages, timings, took)
-        if job.started_at is not None:
-            values["job_queue_seconds"] = (job.started_at - job.created_at).total_seconds()
-        self._writer.put(Entry(run, values, job.pages.total, _milliseconds(moment), _ENDS.get(status, "FAILED")))
+        end = _ENDS.get(status, "FAILED")
+        self._writer.put(
+            Entry(run, {}, job.pages.total, _milliseconds(moment), end, lambda: job_figures(job, timings(), moment))
+        )
 
     def job_run(self, job: Job, bundle: Bundle | None, workspace: str) -> Run:
         """The run of a job; all processes that work on it have the same."""
@@ -61,8 +67,7 @@ class Tracker:
             "source": (job.source or "")[:LONGEST_PARAM],
             "workspace": workspace[:LONGEST_PARAM],
         }
-        began = _milliseconds(job.started_at or job.created_at)
-        return Run(f"{self._experiment}-{job.kind}", f"job/{job.id}", title[:200], began, params)
+        return Run(f"{self._experiment}-{job.kind}", f"job/{job.id}", title[:_LONGEST_NAME], params)
 
     def close(self) -> None:
         """Send what waits, for a few seconds at most."""
@@ -77,7 +82,7 @@ class Tracker:
         if run is None:
             key = f"{day}/{bundle.ref}/{bundle.sha256[:12]}"
             params = {**_described(bundle, bundle.ref), "day": day}
-            run = Run(experiment, key, f"{bundle.ref} {day}", _milliseconds(moment), params)
+            run = Run(experiment, key, f"{bundle.ref} {day}", params)
             self._rolling[which] = run
         return run
 

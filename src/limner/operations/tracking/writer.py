@@ -36,8 +36,6 @@ class Run:
     experiment: str
     key: str
     name: str = field(compare=False)
-    #: Milliseconds since 1970.
-    start: int = field(compare=False)
     params: Mapping[str, str] = field(compare=False, default_factory=dict)
 
 
@@ -52,10 +50,13 @@ class Entry:
     at: int
     #: How the run has ended, where it has.
     end: End | None = None
+    #: Gives values that take a while to reckon, in the thread that sends them.
+    late: Callable[[], Mapping[str, float]] | None = None
 
     def points(self) -> Iterator[Point]:
         """Its values, each for itself."""
-        return (Point(name, value, self.step, self.at) for name, value in self.values.items())
+        values = {**self.values, **self.late()} if self.late else self.values
+        return (Point(name, value, self.step, self.at) for name, value in values.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ class _Sender:
         if run.experiment not in self._experiments:
             self._experiments[run.experiment] = store.experiment(run.experiment)
         experiment = self._experiments[run.experiment]
-        self._runs[run] = find_or_create(store, experiment, run.key, run.name, run.start, run.params)
+        self._runs[run] = find_or_create(store, experiment, run.key, run.name, run.params)
         if len(self._runs) > _RUNS:
             self._runs.popitem(last=False)
         return self._runs[run]

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from limner.operations.answers import form_of, picture_side, render
-from limner.operations.instant import InstantResult, annotate_now
+from limner.operations.instant import InstantResult, annotate_now, observed
 from limner.server.api.annotate_body import EXAMPLE, BodyFields, read_request
 from limner.server.deps import AnnotatorDep, StateDep
 
@@ -99,9 +99,7 @@ async def _answer(result: InstantResult, wanted: str, state: StateDep) -> Respon
     start = time.perf_counter()
     rendered = await run_in_threadpool(render, result, wanted)
     seconds = {**result.seconds, "write": time.perf_counter() - start}
-    for page in result.pages:
-        state.services.observe(result.bundle, page.seconds)
-    state.services.observe(result.bundle, {"write": seconds["write"]})
+    observed(result, seconds["write"], state.services)
     headers = {"Server-Timing": server_timing(seconds)}
     if rendered.warnings:
         headers["X-Limner-Warning"] = " ".join(rendered.warnings).encode("ascii", "replace").decode()

@@ -12,9 +12,14 @@ To add one, write ``NAME.py`` beside this file with
 
 from __future__ import annotations
 
+from limner.server.compat import aikon, detectron2, easyocr, extractor, maskrcnn
 from limner.server.foreign import ForeignAPI
 
 #: The systems by the names that the settings know them under.
 COMPAT: dict[str, ForeignAPI] = {
-    # "easyocr": easyocr.API, "maskrcnn": maskrcnn.API, "detectron2": detectron2.API, "labelstudio": labelstudio.API
+    "extractor": extractor.API,
+    "aikon": aikon.API,
+    "easyocr": easyocr.API,
+    "maskrcnn": maskrcnn.API,
+    "detectron2": detectron2.API,
 }

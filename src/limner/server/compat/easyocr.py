@@ -18,6 +18,9 @@ from limner.server.compat.front import browser_refusal, front_page
 from limner.server.deps import AnnotatorDep, StateDep
 from limner.server.foreign import ForeignAPI
 
+#: Where the original keeps the times of its extractions in MLflow.
+EXPERIMENT = "EASYOCR"
+
 router = APIRouter(tags=["easyocr"])
 API = ForeignAPI(router=router, tokenless=True, refusal=browser_refusal)
 
@@ -51,7 +54,8 @@ async def extract(state: StateDep, caller: AnnotatorDep, file: UploadFile) -> Re
     at = caller.workspace_id
     bundle = await run_in_threadpool(model_for, "easyocr", ("ocr",), state.database, state.services, workspace_id=at)
     image = ImageInput(file.file, file.filename or "")
-    return _shown(await annotate_image(image, bundle, Options(), state.services, workspace_id=at))
+    result = await annotate_image(image, bundle, Options(), state.services, workspace_id=at, experiment=EXPERIMENT)
+    return _shown(result)
 
 
 def _shown(result: InstantResult) -> ReadText:

@@ -51,8 +51,11 @@ class Downloader:
         # One who waits for the start and is cancelled must not cancel it for the others.
         self._running.set_running_or_notify_cancel()
 
-    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False) -> Download:
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False, authorization: str = "") -> Download:
         """Download an address, from any event loop; ``fresh`` forgets what the cache had of it.
+
+        ``authorization`` is the header of that name: it goes to the address's own origin and, after a redirect, to no
+        other; what is fetched with it is not cached.
 
         Raises `AddressRefusedError`, `StatusError` (with the HTTP status), `BlockedByHostError`,
         `TooLargeError` or another `SourceError`, each after the retries that make sense.
@@ -61,7 +64,9 @@ class Downloader:
         running = await asyncio.wrap_future(self._running)
         with self._lock:
             self._check_open()
-            arriving = asyncio.run_coroutine_threadsafe(running.engine.fetch(url, kind, fresh=fresh), running.loop)
+            arriving = asyncio.run_coroutine_threadsafe(
+                running.engine.fetch(url, kind, fresh=fresh, authorization=authorization), running.loop
+            )
         return await asyncio.wrap_future(arriving)
 
     async def fetch_json(self, url: str) -> object:
@@ -124,9 +129,9 @@ class FreshDownloader(Downloader):
         super().__init__(downloader._settings)  # noqa: SLF001 - our own class
         self._downloader = downloader
 
-    async def fetch(self, url: str, kind: Kind, *, fresh: bool = True) -> Download:
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = True, authorization: str = "") -> Download:
         """Download an address anew."""
-        return await self._downloader.fetch(url, kind, fresh=fresh)
+        return await self._downloader.fetch(url, kind, fresh=fresh, authorization=authorization)
 
     def close(self) -> None:
         """Nothing: it is the other that has to be closed."""

@@ -21,7 +21,8 @@ from limner.sources.net.transport import GuardedTransport
 
 _log = logging.getLogger(__name__)
 
-_Key = tuple[str, Kind]
+#: Address, kind and authorization.
+_Key = tuple[str, Kind, str]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,13 +75,14 @@ class Engine:
         self._flights = Flights()
         self._closing = False
 
-    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False) -> Download:
+    async def fetch(self, url: str, kind: Kind, *, fresh: bool = False, authorization: str = "") -> Download:
         """Download an address, together with all who ask for it now; raises `SourceError`."""
         try:
             target = str(check_url(url).copy_with(fragment=None))
             if fresh and self._cache is not None:
                 self._cache.forget(target)
-            return await self._flights.join((target, kind), lambda: self._fetch(target, kind))
+            key = (target, kind, authorization)
+            return await self._flights.join(key, lambda: self._fetch(*key))
         except asyncio.CancelledError:
             if self._closing:
                 raise FetchError(f"The downloader was closed before {shown(url)} had arrived.") from None
@@ -95,15 +97,17 @@ class Engine:
             self._cache.close()
         self._scratch.close()
 
-    async def _fetch(self, url: str, kind: Kind) -> Download:
-        known = self._cache.find(url) if self._cache is not None else None
+    async def _fetch(self, url: str, kind: Kind, authorization: str) -> Download:
+        # What one client may see is not for the next.
+        known = self._cache.find(url) if self._cache is not None and not authorization else None
         if known is not None and kind.is_image and (download := self._from_cache(known)):
             _log.debug("%s comes from the cache", shown(url))
             return download
         limit = self._settings.fetch_max_bytes
         partial = Partial(self._scratch.new(), min(limit, DESCRIPTION_BYTES) if kind is Kind.DESCRIPTION else limit)
         try:
-            return await self._download(Job(url, kind, partial, known if known and _can_be_asked(known) else None))
+            asked = known if known and _can_be_asked(known) else None
+            return await self._download(Job(url, kind, partial, asked, authorization))
         except BaseException:
             partial.restart()
             raise
@@ -143,7 +147,7 @@ class Engine:
         return self._scratch.keep(Download(path, entry.url, entry.media_type, entry.size, from_cache=True))
 
     def _store(self, job: Job, arrival: Arrival) -> None:
-        if self._cache is None:
+        if self._cache is None or job.authorization:
             return
         if arrival.keep:
             self._cache.put(job.url, job.partial.path, arrival.entry)

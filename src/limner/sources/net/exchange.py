@@ -17,7 +17,7 @@ from limner.core.errors import FetchError, StatusError
 from limner.core.settings import Settings
 from limner.sources.net.body import Partial, begin, media_type, receive
 from limner.sources.net.cache import Entry
-from limner.sources.net.guard import check_url, host_key
+from limner.sources.net.guard import check_url, host_key, origin
 from limner.sources.net.politeness import Politeness, retry_after
 from limner.sources.net.request import Kind, TransientError, shown
 from limner.sources.net.sniff import page_title
@@ -50,6 +50,8 @@ class Job:
     partial: Partial
     #: What the cache has and the server is asked about.
     known: Entry | None = None
+    #: The header ``Authorization``, for the address's own origin alone; empty for none.
+    authorization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Exchange:
         try:
             async with (
                 asyncio.timeout(self._timeout),
-                self._transport.get(target, self._headers(job), self._timeout) as response,
+                self._transport.get(target, self._headers(job, target), self._timeout) as response,
             ):
                 outcome = await _redirect(target, response) or await self._answer(job, response)
         except TimeoutError as error:
@@ -103,8 +105,10 @@ class Exchange:
         _log.info("GET %s: %d in %.2f s", shown(str(target)), response.status_code, time.monotonic() - started)
         return outcome
 
-    def _headers(self, job: Job) -> dict[bytes, bytes]:
+    def _headers(self, job: Job, target: httpx.URL) -> dict[bytes, bytes]:
         headers = {b"User-Agent": self._agent, b"Accept": _ACCEPT[job.kind]}
+        if job.authorization and origin(target) == origin(check_url(job.url)):
+            headers[b"Authorization"] = job.authorization.encode()
         # Images do not shrink, and the parts of a packed file cannot be put together.
         headers[b"Accept-Encoding"] = b"gzip" if job.kind is Kind.DESCRIPTION else b"identity"
         if job.partial.resumable:

@@ -90,6 +90,11 @@ def check_url(url: str) -> httpx.URL:
     return parsed
 
 
+def origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port, as browsers tell sites apart; the port is None where it is the scheme's own."""
+    return url.scheme, host_key(url), url.port
+
+
 def host_key(url: httpx.URL) -> str:
     """The name under which a host's politeness is kept; all its ports share one."""
     return url.host.lower().rstrip(".")

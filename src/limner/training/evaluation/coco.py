@@ -13,7 +13,7 @@ import numpy as np
 
 from limner.annotations.shapes import Box
 from limner.models.importers.extras import need_extra
-from limner.training.evaluation.pages import PageFound, PageTruth, Rle, paired, rle
+from limner.training.evaluation.pages import Floats, Ints, PageFound, PageTruth, Rle, paired, rle
 
 #: What is compared.
 Kind: TypeAlias = Literal["bbox", "segm"]
@@ -60,7 +60,10 @@ def _evaluated(things: dict[str, Any], finds: list[dict[str, Any]], kind: Kind) 
     from faster_coco_eval import COCO, COCOeval_faster  # type: ignore[import-untyped]
 
     known = COCO(things)
-    evaluation = COCOeval_faster(known, known.loadRes(finds), kind)
+    evaluation = COCOeval_faster(known, known.loadRes(finds) if kind == "segm" else COCO(_as_file(things, finds)), kind)
+    # Of sizes and of fewer finds we report nothing, and each would be reckoned as long as the whole.
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0.0, 1e10]], ["all"]
+    evaluation.params.maxDets = [_MOST]
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation.eval["precision"][:, :, :, 0, -1], evaluation.eval["recall"][:, :, 0, -1]
@@ -68,15 +71,11 @@ def _evaluated(things: dict[str, Any], finds: list[dict[str, Any]], kind: Kind) 
 
 def coco_truth(truth: Sequence[PageTruth], labels: Sequence[str], kind: Kind) -> dict[str, Any]:
     """What is there, as a COCO file; images and categories are numbered from 1."""
-    annotations: list[dict[str, Any]] = []
-    for number, page in enumerate(truth, 1):
-        boxes, areas = _boxes(page.boxes)
-        for at, label in enumerate(page.labels.tolist()):
-            thing = {"image_id": number, "category_id": label + 1, "bbox": boxes[at], "area": areas[at], "iscrowd": 0}
-            if kind == "segm" and page.masks is not None:
-                thing["segmentation"] = page.masks[at]
-            annotations.append(thing)
-        annotations.extend(_crowds(page, number, kind))
+    annotations = _rows([each.boxes for each in truth], [each.labels for each in truth])
+    for thing in annotations:
+        thing["iscrowd"] = 0
+    _add_masks(annotations, [each.masks for each in truth], kind)
+    annotations += _crowds(truth, kind)
     for number, each in enumerate(annotations, 1):
         each["id"] = number
     return {
@@ -88,40 +87,55 @@ def coco_truth(truth: Sequence[PageTruth], labels: Sequence[str], kind: Kind) ->
 
 def coco_found(found: Sequence[PageFound], kind: Kind) -> list[dict[str, Any]]:
     """What was found, as COCO's list of results."""
-    out: list[dict[str, Any]] = []
-    for number, page in enumerate(found, 1):
-        boxes, _ = _boxes(page.boxes)
-        rows = zip(boxes, page.labels.tolist(), page.scores.tolist(), strict=True)
-        for at, (box, label, score) in enumerate(rows):
-            find: dict[str, Any] = {"image_id": number, "category_id": label + 1, "score": score}
-            if kind == "segm" and page.masks is not None:
-                find["segmentation"] = page.masks[at]
-            else:
-                find["bbox"] = box
-            out.append(find)
+    out = _rows([each.boxes for each in found], [each.labels for each in found])
+    for find, score in zip(out, np.concatenate([np.zeros(0), *(each.scores for each in found)]).tolist(), strict=True):
+        find["score"] = score
+    if kind == "segm":
+        for find in out:  # or it would be taken for a result in boxes
+            del find["bbox"]
+    _add_masks(out, [each.masks for each in found], kind)
     return out
 
 
-def _crowds(page: PageTruth, number: int, kind: Kind) -> list[dict[str, Any]]:
-    zones, labels = page.unknown
-    boxes, areas = _boxes(zones)
-    out = []
-    for box, area, label in zip(boxes, areas, labels.tolist(), strict=True):
-        crowd: dict[str, Any] = {"image_id": number, "category_id": label + 1, "bbox": box, "area": area, "iscrowd": 1}
+def _as_file(things: dict[str, Any], finds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Results in boxes as a COCO file: what loadRes makes of them, without its copies."""
+    for number, find in enumerate(finds, 1):
+        find.update(id=number, iscrowd=0)
+    return {"images": things["images"], "categories": things["categories"], "annotations": finds}
+
+
+def _rows(boxes: Sequence[Floats], labels: Sequence[Ints]) -> list[dict[str, Any]]:
+    """One row a box, over all pages."""
+    corners = np.concatenate([np.zeros((0, 4)), *boxes])
+    sides = corners[:, 2:] - corners[:, :2]
+    places = np.concatenate([corners[:, :2], sides], axis=1).tolist()
+    pages = np.repeat(np.arange(1, len(boxes) + 1), [len(each) for each in boxes]).tolist()
+    kinds = (np.concatenate([np.zeros(0, dtype=np.int64), *labels]) + 1).tolist()
+    areas = (sides[:, 0] * sides[:, 1]).tolist()
+    return [
+        {"image_id": page, "category_id": kind, "bbox": place, "area": area}
+        for page, kind, place, area in zip(pages, kinds, places, areas, strict=True)
+    ]
+
+
+def _add_masks(rows: list[dict[str, Any]], masks: Sequence[tuple[Rle, ...] | None], kind: Kind) -> None:
+    if kind == "segm":
+        for row, mask in zip(rows, (mask for page in masks for mask in page or ()), strict=True):
+            row["segmentation"] = mask
+
+
+def _crowds(truth: Sequence[PageTruth], kind: Kind) -> list[dict[str, Any]]:
+    zones = [page.unknown for page in truth]
+    out = _rows([boxes for boxes, _ in zones], [labels for _, labels in zones])
+    for crowd in out:
+        crowd["iscrowd"] = 1
         if kind == "segm":
-            crowd["segmentation"] = _filled(box, page)
-        out.append(crowd)
+            crowd["segmentation"] = _filled(crowd["bbox"], truth[crowd["image_id"] - 1])
     return out
 
 
 def _filled(box: list[float], page: PageTruth) -> Rle:
     return rle(Box(*box), (page.width, page.height))
-
-
-def _boxes(corners: Any) -> tuple[list[list[float]], list[float]]:  # noqa: ANN401 - an array of [N, 4]
-    """Left, top, width, height, and the areas."""
-    sides = corners[:, 2:] - corners[:, :2]
-    return np.concatenate([corners[:, :2], sides], axis=1).tolist(), (sides[:, 0] * sides[:, 1]).tolist()
 
 
 def _mean(values: Any) -> float | None:  # noqa: ANN401 - an array with -1 where there is nothing

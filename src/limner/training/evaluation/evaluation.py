@@ -12,7 +12,7 @@ from limner.training.evaluation.bootstrap import Interval
 from limner.training.evaluation.coco import CocoFigures, Kind, coco_figures
 from limner.training.evaluation.confusion import confusion
 from limner.training.evaluation.figures import LabelFinds, Ratios, label_finds, together
-from limner.training.evaluation.matching import NOTHING, PageMatches, match_all
+from limner.training.evaluation.matching import NOTHING, PageMatches, match, overlap
 from limner.training.evaluation.pages import Floats, Ints, PageFound, PageTruth, paired
 
 
@@ -88,7 +88,8 @@ def evaluate(
     """
     paired(truth, found)
     coco = coco_figures(truth, found, labels, kind)
-    matches = match_all(truth, found)
+    overlaps = [overlap(finds, page) for page, finds in zip(truth, found, strict=True)]
+    matches = [match(page, finds, overlaps=some) for page, finds, some in zip(truth, found, overlaps, strict=True)]
     finds = label_finds(truth, found, matches, len(labels))
     drawn = bootstrap.weights(len(truth), rounds) if rounds and truth else None
     figures = tuple(
@@ -102,7 +103,7 @@ def evaluate(
         coco=coco,
         ap50_interval=None if drawn is None else bootstrap.mean_average_precision(finds, drawn),
         ratios=together([each.ratios for each in figures]),
-        confusion=confusion(truth, found, len(labels), threshold),
+        confusion=confusion(truth, found, len(labels), threshold, overlaps=overlaps),
         pages=tuple(_page(*each, threshold) for each in zip(truth, found, matches, strict=True)),
         finds=tuple(finds),
     )

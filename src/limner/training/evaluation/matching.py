@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +26,22 @@ class PageMatches:
     ignored: Bools
 
 
-def match(truth: PageTruth, found: PageFound, iou: float = IOU, *, across_labels: bool = False) -> PageMatches:
+def match(
+    truth: PageTruth,
+    found: PageFound,
+    iou: float = IOU,
+    *,
+    across_labels: bool = False,
+    overlaps: Floats | None = None,
+) -> PageMatches:
     """Match finds (the surest first) with things of their label, or of any label.
 
     A find takes the free thing that it overlaps most, at least ``iou``; one that has none and lies with so
     much of its own area in an unknown zone is ignored (pycocotools, ``evaluateImg``).
+    ``overlaps`` are those of `overlap`, where they are known.
     """
     count = len(found.boxes)
-    overlaps = overlap(found, truth)
+    overlaps = overlap(found, truth) if overlaps is None else overlaps
     if not across_labels:
         overlaps = np.where(found.labels[:, None] == truth.labels[None, :], overlaps, -1.0)
     taken, best = _greedy(overlaps, iou)
@@ -43,11 +50,6 @@ def match(truth: PageTruth, found: PageFound, iou: float = IOU, *, across_labels
         free = taken == NOTHING
         ignored[free] = _in_unknown(truth, found, iou)[free]
     return PageMatches(taken, best, ignored)
-
-
-def match_all(truth: Sequence[PageTruth], found: Sequence[PageFound], iou: float = IOU) -> list[PageMatches]:
-    """`match` for every page."""
-    return [match(one, other, iou) for one, other in zip(truth, found, strict=True)]
 
 
 def overlap(found: PageFound, truth: PageTruth) -> Floats:
@@ -78,14 +80,25 @@ def _greedy(overlaps: Floats, iou: float) -> tuple[Ints, Floats]:
     best = np.zeros(len(overlaps))
     if overlaps.size == 0:
         return taken, best
-    worthwhile = np.flatnonzero(overlaps.max(axis=1) >= iou)
-    free = overlaps[worthwhile]
-    for row, at in enumerate(worthwhile.tolist()):
-        column = int(free[row].argmax())
-        if free[row, column] >= iou:
-            taken[at], best[at] = column, free[row, column]
-            free[row + 1 :, column] = -1.0
+    good = overlaps >= iou
+    rows, columns = np.nonzero(good)
+    if len(rows) != len(set(rows.tolist())) or len(columns) != len(set(columns.tolist())):
+        rows, columns = _in_turn(overlaps, np.unique(rows), iou)
+    taken[rows], best[rows] = columns, overlaps[rows, columns]
     return taken, best
+
+
+def _in_turn(overlaps: Floats, worthwhile: Ints, iou: float) -> tuple[Ints, Ints]:
+    """Rows, one after the other, and the column that each gets."""
+    free = overlaps[worthwhile]
+    rows, columns = [], []
+    for at, row in enumerate(worthwhile.tolist()):
+        column = int(free[at].argmax())
+        if free[at, column] >= iou:
+            rows.append(row)
+            columns.append(column)
+            free[at + 1 :, column] = -1.0
+    return np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64)
 
 
 def _in_unknown(truth: PageTruth, found: PageFound, iou: float) -> Bools:

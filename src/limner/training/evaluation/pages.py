@@ -47,6 +47,8 @@ class PageTruth:
     @property
     def unknown(self) -> tuple[Floats, Ints]:
         """Zones that count for nobody, and the label that each is for: ignore zones for all labels, and whole pages."""
+        if not len(self.ignore) and self.exhaustive.all():
+            return np.zeros((0, 4)), np.zeros(0, dtype=np.int64)
         everywhere, labels = np.array([[0.0, 0.0, self.width, self.height]]), np.arange(len(self.exhaustive))
         zones = np.concatenate([self.ignore] * len(labels) + [everywhere] * int((~self.exhaustive).sum()))
         meant = np.concatenate([np.repeat(labels, len(self.ignore)), labels[~self.exhaustive]])

@@ -1,0 +1,53 @@
+"""Predictions under way: each once, however often it is asked for; those that come too late are sent afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any
+
+from limner.core.errors import LimnerError
+from limner.operations.foreign.labelstudio.results import Prediction
+
+logger = logging.getLogger(__name__)
+
+Flight = asyncio.Task[Prediction]
+#: Predictions that are worked on at one time; the rest wait, so that our own API's requests are not crowded out.
+_AT_ONCE = 4
+
+
+class Later:
+    """The predictions that a server's event loop works on."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, Flight] = {}
+        self._sending: dict[Hashable, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    def start(self, key: Hashable, work: Callable[[], Awaitable[Prediction]]) -> Flight:
+        """The prediction of that key, which is begun unless it is under way."""
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._work(work))
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        return flight
+
+    def send(self, key: Hashable, flight: Flight, send: Callable[[Prediction], Coroutine[Any, Any, None]]) -> None:
+        """Send a prediction when it is there, once for its key; one that fails is only spoken of in the log."""
+        if key not in self._sending:
+            task = self._sending[key] = asyncio.create_task(_send(flight, send))
+            task.add_done_callback(lambda _: self._sending.pop(key, None))
+
+    async def _work(self, work: Callable[[], Awaitable[Prediction]]) -> Prediction:
+        async with self._room:
+            return await work()
+
+
+async def _send(flight: Flight, send: Callable[[Prediction], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await send(await asyncio.shield(flight))
+    except LimnerError as error:
+        logger.warning("A prediction that Label Studio waits for has failed: %s", error)
+    except Exception:
+        logger.exception("A prediction that Label Studio waits for has failed unexpectedly")
