@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import mlflow_server as mlflow
 from tests import postgres, s3
 
 # In CI the same examples each time: what changed is then the code. Elsewhere new ones are tried.
@@ -50,3 +51,10 @@ def s3_storage(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3.environment(s3_server).items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3.bucket(s3_server)}/limner"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[mlflow.MLflow]:
+    """A private MLflow server, which takes seconds to start: one for all tests."""
+    with mlflow.running(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server

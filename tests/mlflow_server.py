@@ -61,7 +61,9 @@ class MLflow:
 
 def _run(told: dict[str, Any]) -> Run:
     data = {kind: {each["key"]: each["value"] for each in told["data"].get(kind, ())} for kind in ("params", "metrics")}
-    return Run(told["info"]["run_name"], told["info"]["status"], data["params"], data["metrics"], told["info"]["run_id"])
+    return Run(
+        told["info"]["run_name"], told["info"]["status"], data["params"], data["metrics"], told["info"]["run_id"]
+    )
 
 
 @contextmanager
@@ -69,7 +71,12 @@ def running(folder: Path, port: int = 0) -> Iterator[MLflow]:
     """``mlflow server`` until the end of the block."""
     port = port or free_port()
     command = [str(MLFLOW), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination", str(folder / "a")]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(folder / "a"),
+    ]
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "mlflow.log").open("wb") as log:
         process = subprocess.Popen(

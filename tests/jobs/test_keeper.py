@@ -142,6 +142,16 @@ def test_what_a_lane_held_that_has_ended_badly_is_put_back(
     assert durable.resumed == []
 
 
+def test_what_a_lane_of_a_living_worker_held_that_has_ended_is_put_back(
+    database: Database, home: str, keeper: Keeper, workers: Workers, durable: Remembered
+) -> None:
+    (me,) = workers.all()
+    _held(database, home, "failed here")
+    durable.known["failed here"] = Lane("failed here", me.id, live=False, ended=True)
+    assert keeper.rescue() == 1
+    assert [(queue.waiting, queue.running) for queue in Board(database).queues()] == [(1, 0)]
+
+
 def test_what_a_live_lane_holds_stays_with_it(
     database: Database, home: str, keeper: Keeper, workers: Workers, durable: Remembered
 ) -> None:

@@ -9,7 +9,7 @@ from limner.jobs.control import Watch
 from limner.jobs.events import Bus
 from limner.jobs.protocol import Context, Done, Failed, Outcome, TryAgainError
 from limner.jobs.runner import Patience, Runner
-from limner.storage.database import Database
+from limner.storage.database import Database, StorageError
 from limner.storage.engine.board import Board
 from limner.storage.jobs import Failure, Job, Jobs, NewJob, parent_queue
 from limner.storage.pages import JobPage, JobPages, PlannedPage
@@ -43,6 +43,8 @@ class Bench:
         self.board, self.watch = Board(database), Watch()
         self.jobs, self.pages = Jobs(database, home), JobPages(database, home)
         self.handler = Simple(run)
+        #: Why the job failed, for each time that its end was told.
+        self.told: list[str | None] = []
         self.runner = Runner(
             self.board,
             {"simple": self.handler},
@@ -51,6 +53,7 @@ class Bench:
             patience=Patience(attempts=attempts, first=0.01),
             chunk=4,
             overall=lambda _: None,
+            ending=lambda _, failure: self.told.append(failure and failure.code),
         )
         self.id = self.jobs.add(NewJob(kind="simple", queue="q")).id
         assert self.task(parent_queue("simple"))
@@ -201,6 +204,46 @@ def test_what_is_done_after_a_cancel_is_not_kept(bench: Callable[..., Bench]) ->
     made = bench(run)
     assert made.ends() == ["done", "waiting", "waiting", "waiting"]
     assert made.jobs.get(made.id).status == "cancelled"
+
+
+def test_the_end_is_told_before_it_is_written_down(bench: Callable[..., Bench]) -> None:
+    made = bench(lambda pages, _: map(_done, pages))
+    made.ends()
+    assert made.told == []
+    assert made.task(parent_queue("simple"))
+    assert (made.told, made.jobs.get(made.id).status) == ([None], "succeeded")
+
+
+def test_a_job_that_fails_at_its_end_is_told_as_failed(bench: Callable[..., Bench]) -> None:
+    def finish(*_: object) -> None:
+        raise DecodeError
+
+    made = bench(lambda pages, _: map(_done, pages))
+    made.handler.finish = finish
+    made.ends()
+    assert made.task(parent_queue("simple"))
+    assert (made.told, made.jobs.get(made.id).status) == (["source.decode"], "failed")
+
+
+def test_a_store_that_is_away_for_a_while_fails_nothing(bench: Callable[..., Bench]) -> None:
+    asked = {"finish": 0}
+
+    def finish(*_: object) -> None:
+        asked["finish"] += 1
+        if asked["finish"] < 3:
+            raise StorageError
+
+    def run(pages: Sequence[JobPage], _: Context) -> Iterator[Outcome]:
+        for page in pages:
+            if not page.attempts:
+                raise StorageError
+            yield _done(page)
+
+    made = bench(run)
+    made.handler.finish = finish
+    assert made.ends() == ["done"] * 4
+    assert made.task(parent_queue("simple"))
+    assert (made.told, made.jobs.get(made.id).status, asked) == ([None], "succeeded", {"finish": 3})
 
 
 def test_progress_is_told(bench: Callable[..., Bench]) -> None:

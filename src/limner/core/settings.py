@@ -132,13 +132,20 @@ class Settings(BaseSettings):
     )
     compat_clients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = Field(
         default=(),
-        description="IP addresses, CIDRs and host names that may use `aikon`, `easyocr`, `maskrcnn` and `detectron2` "
-        "without a token, since their clients can send none; empty for nobody.",
+        description="IP addresses, CIDRs and host names that may use `aikon`, `easyocr`, `maskrcnn`, `detectron2` and "
+        "`labelstudio` without a token, since their clients can send none; empty for nobody.",
     )
     client_app_url: str = Field(
         default="",
         description="Web application that extractorAPI's clients belong to; annotations go to `annotate/` there when a "
         "request names no callback.",
+    )
+    labelstudio_wait: float = Field(
+        default=60.0,
+        ge=0,
+        le=95,
+        description="Seconds after which a prediction that is still under way is answered empty, and sent to Label "
+        "Studio when it is there; it waits 100 s itself.",
     )
     jwt_secret: SecretStr = Field(
         default=SecretStr(""), description="Shared secret of an identity provider that signs with HS256."

@@ -15,8 +15,8 @@ from limner.core.errors import LimnerError
 from limner.jobs.control import CancelToken, Watch
 from limner.jobs.events import Bus
 from limner.jobs.protocol import Done, Failed, Handler, Outcome, TryAgainError, failure
-from limner.storage.engine.board import Board, LostClaimError, PageStep, Task
 from limner.storage.database import StorageError
+from limner.storage.engine.board import Board, LostClaimError, PageStep, Task
 from limner.storage.jobs import Failure, Job
 from limner.storage.pages import JobPage
 

@@ -19,6 +19,8 @@ from limner.server.api import ROUTERS
 from limner.server.auth import Authentication, check_open
 from limner.server.compat import COMPAT
 from limner.server.foreign import ForeignAPI
+from limner.server.iiif import IIIF_ROUTERS
+from limner.server.iiif.cors import OpenToAll
 from limner.server.metrics import CountRequests
 from limner.server.middleware import Gate, RequestContext
 from limner.server.problems import PROBLEMS
@@ -58,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=PROBLEMS,
     )
     problems.install(app)
-    for router in (*ROUTERS, *(system.router for system in _foreign(settings))):
+    for router in (*ROUTERS, *IIIF_ROUTERS, *(system.router for system in _foreign(settings))):
         app.include_router(router)
     return app
 
@@ -86,6 +88,7 @@ def _middleware(settings: Settings, tracer: Tracer | None) -> list[Middleware]:
         Middleware(RequestContext),
         *([Middleware(Traced, tracer=tracer)] if tracer else []),
         Middleware(CountRequests),
+        Middleware(OpenToAll),
         *([cors] if settings.cors_origins else []),
         Middleware(Gate, settings=settings),
         Middleware(Authentication, systems=_foreign(settings)),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from limner.core.errors import NotAllowedError
 from limner.core.settings import Settings
+from limner.operations.publishing.places import PREFIX, without_key
 from limner.server.clients import AllowedClients, RateLimit, client_address
 from limner.server.problems import problem
 
@@ -55,7 +56,7 @@ def route_of(scope: Scope) -> str:
 class RequestContext:
     """Gives each request an id, logs it, and adds the security headers to its answer.
 
-    An id in ``X-Request-ID`` is taken over. The log line has no query, since it may hold secrets.
+    An id in ``X-Request-ID`` is taken over. The log line has no query, and no key of a share: they may be secrets.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -85,7 +86,7 @@ class RequestContext:
         finally:
             if scope["path"] not in _QUIET:
                 milliseconds = (time.perf_counter() - start) * 1000
-                logger.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, milliseconds)
+                logger.info("%s %s %d %.1f ms", scope["method"], without_key(scope["path"]), status, milliseconds)
             request_id.reset(token)
 
 
@@ -97,6 +98,7 @@ class Gate:
         self._settings = settings
         self._allowed = AllowedClients(settings.allowed_clients)
         self._limit = RateLimit(settings.rate_limit)
+        self._viewers = RateLimit(settings.viewer_rate_limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or refuse it."""
@@ -106,7 +108,8 @@ class Gate:
         headers = Headers(scope=scope)
         peer = scope["client"][0] if scope.get("client") else ""
         address = client_address(peer, headers.get("x-forwarded-for", ""), self._settings.trusted_proxies)
-        refusal = self._refuse(str(address or peer), headers)
+        limit = self._viewers if scope["path"].startswith(PREFIX) else self._limit
+        refusal = self._refuse(limit, str(address or peer), headers)
         try:
             self._allowed.check(address)
         except NotAllowedError as error:
@@ -117,10 +120,12 @@ class Gate:
         scope.setdefault("state", {})["client_address"] = str(address or peer)
         await self.app(scope, _counted(receive, body_limit(headers, self._settings)), send)
 
-    def _refuse(self, client: str, headers: Headers) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
-        wait = self._limit.take(client)
+    def _refuse(
+        self, limit: RateLimit, client: str, headers: Headers
+    ) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
+        wait = limit.take(client)
         if wait:
-            detail = f"More than {self._limit.per_minute} requests a minute. Try again in {ceil(wait)} s."
+            detail = f"More than {limit.per_minute} requests a minute. Try again in {ceil(wait)} s."
             return problem(429, "too-many-requests", detail, {"Retry-After": str(ceil(wait))})
         length, most = headers.get("content-length", "0"), body_limit(headers, self._settings)
         if length.isdigit() and int(length) > most:

@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 def open_state(settings: Settings, stack: ExitStack) -> AppState:
     """Open everything; ``stack`` closes it again, in reverse. Raises `SettingsError` or `StorageError`."""
+    from limner.operations.images.ahead import MakingAhead
+    from limner.operations.images.shelf import Shelf
     from limner.operations.jobs import make_engine
+    from limner.operations.publishing.opening import Publisher
     from limner.operations.services import Services
     from limner.operations.tokens import HOME
     from limner.storage.blobs import Blobs
@@ -46,6 +49,9 @@ def open_state(settings: Settings, stack: ExitStack) -> AppState:
         stack.callback(worker.stop)
     readiness = Readiness(database, blobs, Canary(canary_of(services, home)), engine.overview, worker)
     stack.callback(readiness.close)
+    shelf = Shelf(blobs, settings)
+    ahead = MakingAhead(shelf)
+    stack.callback(ahead.stop)
     return AppState(
         settings=settings,
         database=database,
@@ -56,6 +62,9 @@ def open_state(settings: Settings, stack: ExitStack) -> AppState:
         authenticate=authenticate,
         metrics=metrics,
         readiness=readiness,
+        publisher=Publisher(database, blobs, services),
+        shelf=shelf,
+        ahead=ahead,
     )
 
 

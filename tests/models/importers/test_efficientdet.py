@@ -59,11 +59,10 @@ def test_the_same_detections_as_effdets_own_bench(tmp_path: Path) -> None:
     kept = nms(found.boxes, found.scores, found.classes, 0.5, 100)
     assert len(kept) == len(wanted) == 100
     np.testing.assert_allclose(found.scores[kept], wanted[:, 4], atol=2e-3)
-    same = [np.abs(found.boxes[kept] - row[:4]).max(axis=1).min() < 0.5 for row in wanted]
-    assert np.mean(same) > 0.97
-    best = kept[:20]
-    np.testing.assert_allclose(found.boxes[best], wanted[:20, :4], atol=0.1)
-    assert (found.classes[best] + 1).tolist() == wanted[:20, 5].astype(int).tolist()
+    # Scores of a drawn network lie so close that their order may differ.
+    rows = np.column_stack([found.boxes[kept], 100 * found.classes[kept]])
+    apart = [np.abs(rows - [*row[:4], 100 * (row[5] - 1)]).max(axis=1).min() for row in wanted]
+    assert np.mean(np.array(apart) < 0.1) >= 0.97
 
 
 @pytest.mark.parametrize("prefix", ["", "model."])

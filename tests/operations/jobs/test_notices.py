@@ -14,7 +14,8 @@ import pytest
 from limner.jobs.webhooks import verify
 from limner.operations.jobs.hooks import Hook, forget_hook, hook_of, job_deliveries, replay, set_hook
 from limner.operations.jobs.notices import Notices, manifest_reference
-from limner.storage.jobs import Job
+from limner.storage.engine.board import Board
+from limner.storage.jobs import Job, parent_queue
 from limner.storage.webhooks import Deliveries
 from tests.operations.jobs.conftest import MakeLibrary
 from tests.operations.jobs.receiver import Receiver
@@ -111,9 +112,9 @@ def test_the_workspace_is_told_of_all_its_jobs_with_its_own_signature(
     place.done(place.submit(server.manifest_url(), callback=receiver.url))  # the same receiver is told once
     place.done(place.submit(f"{server.url}/nothing.json"))
     until(lambda: len(receiver.messages) == 2)
-    statuses = [json.loads(message.body)["job"]["status"] for message in receiver.messages]
-    assert statuses == ["succeeded", "failed"]
-    assert json.loads(receiver.messages[1].body)["job"]["error"]["code"] == "source.status"
+    told = {job["status"]: job for job in (json.loads(each.body)["job"] for each in receiver.messages)}
+    assert set(told) == {"succeeded", "failed"}  # in either order: messages may overtake each other
+    assert told["failed"]["error"]["code"] == "source.status"
     assert all(verify(b"the workspace's key", each.headers, each.body) for each in receiver.messages)
     forget_hook(place.database, place.workspace_id)
     job = place.done(place.submit(server.manifest_url()))
@@ -144,15 +145,33 @@ def test_every_end_of_a_job_is_told_and_each_once(
 def test_finishing_again_after_a_crash_tells_nobody_twice(
     place: Workplace, library: MakeLibrary, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = Notices.finished
+    ended = Notices.ended
 
-    def twice(self: Notices, job: Job) -> None:
-        finished(self, job)
-        finished(self, job)
+    def twice(self: Notices, *end: object) -> None:
+        ended(self, *end)
+        ended(self, *end)
 
-    monkeypatch.setattr(Notices, "finished", twice)
+    monkeypatch.setattr(Notices, "ended", twice)
     job = place.done(place.submit(library(1).manifest_url(), callback=receiver.url))
     until(lambda: _delivered(place, job) == [("delivered", [200])])
+    assert len(receiver.messages) == 1
+
+
+def test_a_job_that_is_given_up_after_crashes_is_told_too(
+    tmp_path: Path, bright: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("limner.jobs.webhooks.WebhookPump.__init__.__kwdefaults__", _QUICK)
+    with opened(tmp_path / "data", bright, start=False) as place:
+        job = place.submit("https://library.example/manifest.json", callback=receiver.url)
+        board, queue = Board(place.database), parent_queue("annotate")
+        for lane in ("a", "b", "c"):  # of processes that died over it
+            assert board.take(queue, lane, f"owner {lane}", kinds=["annotate"])
+            assert board.give_back(lane)
+        place.engine.start()
+        job = place.done(job)
+        until(lambda: _delivered(place, job) == [("delivered", [200])])
+    told = json.loads(receiver.messages[0].body)["job"]
+    assert (told["status"], told["error"]["code"]) == ("failed", "gave-up")
     assert len(receiver.messages) == 1
 
 

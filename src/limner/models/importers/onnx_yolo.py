@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from limner.core.errors import BundleError
 from limner.models.bundle import Bundle, make_bundle
 from limner.models.bundle_files import write_bundle
 from limner.models.importers.protocol import Wishes, name_from
+from limner.models.importers.yolo_fields import labels_from, yolo_fields
 from limner.models.onnx_file import OnnxFile, TensorInfo, read_onnx
 from limner.models.runtimes.onnx import answered_shapes
 
@@ -56,22 +56,27 @@ class OnnxYolo:
     def convert(self, path: Path, folder: Path, wishes: Wishes) -> Bundle:
         """Copy the network and describe it; raises `BundleError`."""
         file = _with_shapes(path, read_onnx(path))
-        labels = _labels(file, wishes.labels)
+        labels = labels_from(None if wishes.labels else _plain(file, "names"), wishes.labels)
         head = _head(file, len(labels))
         ultralytics = _by_ultralytics(file)
-        fields: dict[str, Any] = {
+        image = _image_input(file)
+        height, width = (image.shape[2] or 0, image.shape[3] or 0)
+        if not (height and width):
+            height, width = _trained_size(file)
+        stride = _plain(file, "stride")
+        fields = yolo_fields(
+            ultralytics=ultralytics,
+            decoder=head.decoder,
+            masks=head.masks,
+            labels=labels,
+            size=(width, height),
+            stride=32 if stride is None else stride,
+            dynamic=None in image.shape[2:],
+        )
+        fields["input"] |= {"name": image.name, "dtype": image.dtype}
+        fields |= {
             "name": wishes.name or name_from(path),
             "version": wishes.version or "1",
-            "task": "segment" if head.masks else "detect",
-            "labels": labels,
-            "input": _input(file, _image_input(file), ultralytics=ultralytics),
-            "decoder": {"name": head.decoder, "masks": head.masks},
-            # The defaults of the two programs.
-            "thresholds": {
-                "score": 0.25,
-                "iou": 0.7 if ultralytics else 0.45,
-                "max_detections": 300 if ultralytics else 1000,
-            },
             "description": file.metadata.get("description", "")[:10_000],
             "licence": file.metadata.get("license", "")[:200],
             "provenance": {"source": path.name, "converter": f"limner {self.name}"},
@@ -105,18 +110,6 @@ def _plain(file: OnnxFile, key: str) -> object:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise BundleError(f"The {key} in the metadata of the network cannot be read: {error}.") from error
-
-
-def _labels(file: OnnxFile, wished: tuple[str, ...] | None) -> list[str]:
-    """The labels that are wished for, or those in the metadata."""
-    if wished is not None:
-        return [*wished]
-    match _plain(file, "names"):
-        case dict() as names if set(names) == set(range(len(names))) and names:
-            return [str(names[i]) for i in range(len(names))]
-        case [*names] if names:
-            return [str(name) for name in names]
-    raise BundleError("The network has no names of labels in its metadata.", hint="Give them, in order.")
 
 
 def _image_input(file: OnnxFile) -> TensorInfo:
@@ -170,26 +163,6 @@ def _head(file: OnnxFile, labels: int) -> _Head:
         f"The network gives {_shape(main)} numbers, which fits no YOLO with {labels} labels and {masks} prototypes.",
         hint="Check the labels.",
     )
-
-
-def _input(file: OnnxFile, image: TensorInfo, *, ultralytics: bool) -> dict[str, Any]:
-    """How images become the input."""
-    height, width = image.shape[2:]
-    if height is None or width is None:
-        height, width = _trained_size(file)
-    stride = _plain(file, "stride")
-    return {
-        "name": image.name,
-        "dtype": image.dtype,
-        "resize": {
-            "rule": "letterbox",
-            "width": width,
-            "height": height,
-            "mapping": "ultralytics" if ultralytics else "yolov5",
-        },
-        "stride": 32 if stride is None else stride,
-        "dynamic": None in image.shape[2:],
-    }
 
 
 def _trained_size(file: OnnxFile) -> tuple[int, int]:

@@ -31,9 +31,14 @@ class Rendered:
 def render(format_: Format, documents: Sequence[Document], name: str) -> Rendered:
     """One file where the format makes one of a document and there is one document; else a zip called ``name``."""
     if len(documents) == 1 and not format_.per_page:
-        file = next(format_.render(documents[0]))
-        return Rendered(format_.media_type, PurePosixPath(file.path).name, _encoded(file.chunks))
+        return render_first(format_, documents[0])
     return Rendered("application/zip", f"{safe_name(name)}-{format_.name}.zip", _zipped(_files(format_, documents)))
+
+
+def render_first(format_: Format, document: Document) -> Rendered:
+    """The first file of a document, alone: the only one where the document has one page."""
+    file = next(format_.render(document))
+    return Rendered(format_.media_type, PurePosixPath(file.path).name, _encoded(file.chunks))
 
 
 def _files(format_: Format, documents: Sequence[Document]) -> Iterator[OutputFile]:

@@ -10,11 +10,11 @@ from typing import Any, Final
 from limner.annotations.annotation import Json
 from limner.annotations.document import AnnotatedPage
 from limner.core.errors import ConflictError, ModelError, NotFoundError, UsageError
-from limner.operations.foreign import experiments
-from limner.operations.foreign.experiments import Experiment, Part, experiment_of, parts_of
 from limner.operations.foreign.model_files import known_name, stem_of
 from limner.operations.foreign.regions import Postprocess, entry, in_canvas_order
+from limner.operations.jobs import experiments
 from limner.operations.jobs.desk import JobDesk, JobRequest, Member
+from limner.operations.jobs.experiments import Experiment, Part, experiment_of, parts_of
 from limner.operations.jobs.results import pages_of
 from limner.storage.jobs import Job, Jobs
 from limner.storage.pages import JobPages

@@ -10,8 +10,7 @@ import os
 import threading
 from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,8 +18,8 @@ from limner.core.errors import DecodeError
 from limner.operations.images.requests import Rendering, Size
 from limner.sources.protocol import Picture
 
-if TYPE_CHECKING:
-    from pyvips import Image
+#: An image of pyvips, which has no types; it is loaded late.
+Image: TypeAlias = Any
 
 #: Side of the tiles in the file, pixels: a tile that is sent is put together of a few.
 _TILE = 256
@@ -64,9 +63,9 @@ def render(path: Path, rendering: Rendering) -> bytes:
 
 
 @cache
-def _vips() -> ModuleType:
+def _vips() -> Any:  # noqa: ANN401 - a module without types
     """Libvips, loaded when it is first needed, with nothing kept between requests and no threads of its own."""
-    import pyvips
+    import pyvips  # type: ignore[import-untyped]
 
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)

@@ -21,7 +21,7 @@ from limner.jobs.engine import JobEngine
 from limner.jobs.housekeeping import job_blobs
 from limner.models.bundle import Bundle
 from limner.operations.documents.uploads import Upload, keep_uploads
-from limner.operations.foreign.experiments import FORM as _EXPERIMENT
+from limner.operations.jobs.experiments import FORM as _EXPERIMENT
 from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import FORMS, Notices
 from limner.operations.selection import PageSelection
@@ -87,7 +87,7 @@ class JobRequest:
     title: str | None = None
     #: Whether images are fetched anew, although the cache has them.
     fresh: bool = False
-    #: What AIKON says of the job (`limner.operations.foreign.experiments.Experiment`), whose form its callback has.
+    #: What AIKON says of the job (`limner.operations.jobs.experiments.Experiment`), whose form its callback has.
     experiment: Mapping[str, Json] | None = None
 
 

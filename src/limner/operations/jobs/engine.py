@@ -15,10 +15,12 @@ from limner.jobs.webhooks import WebhookPump
 from limner.jobs.worker import EngineOptions
 from limner.operations.jobs.desk import inbox_time
 from limner.operations.jobs.handler import AnnotateHandler
-from limner.operations.jobs.notices import Notices, secret_of
+from limner.operations.jobs.notices import Notices, end_of, secret_of
 from limner.operations.services import Services
+from limner.operations.tracking.jobs import JobTracking
 from limner.storage.blobs import Blobs
 from limner.storage.database import Database
+from limner.storage.jobs import Failure, Job
 from limner.storage.workspaces import Workspaces
 
 #: Pages in a chunk: a job that is interrupted fetches at most these again.
@@ -85,9 +87,17 @@ def make_engine(
 
     ``serves`` says whether this process takes jobs of a kind for a model (name and version).
     """
-    handler = AnnotateHandler(database, blobs, services, Notices(database, blobs))
+    notices, tracking = Notices(database, blobs), JobTracking(database, services)
+
+    def ending(job: Job, failure: Failure | None) -> None:
+        """Tell whoever wants to know, of jobs of every kind; the job's row does not say yet that it has ended."""
+        status = end_of(job) if failure is None else "failed"
+        notices.ended(job, status, failure)
+        tracking.ended(job, status)
+
+    handler = AnnotateHandler(database, blobs, services, notices)
     limits = Limits(total=max(1, settings.workers), each=lambda _queue: settings.model_concurrency)
-    options = EngineOptions(limits=limits, serves=serves, chunk=CHUNK)
+    options = EngineOptions(limits=limits, serves=serves, chunk=CHUNK, ending=ending)
     return LimnerEngine(database, blobs, settings, handler, options)
 
 

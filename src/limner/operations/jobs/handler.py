@@ -20,7 +20,7 @@ from limner.jobs.protocol import Context, Done, Failed, Outcome, failure
 from limner.models.protocol import Options, Predictor
 from limner.operations.documents.desk import by_job
 from limner.operations.jobs.loop import JobLoop, held
-from limner.operations.jobs.notices import Notices, end_of
+from limner.operations.jobs.notices import Notices
 from limner.operations.jobs.record import description_of, keep_documents
 from limner.operations.jobs.sources import Found, JobSources, KeptPage, adopt
 from limner.operations.pipeline import PageOutcome, annotate_pages
@@ -30,7 +30,7 @@ from limner.operations.tracking.jobs import JobTracking
 from limner.sources.protocol import Encoded, PageHandle, Skipped, Want
 from limner.storage.blobs import Blobs
 from limner.storage.columns import now
-from limner.storage.database import Database
+from limner.storage.database import Database, StorageError
 from limner.storage.documents import Documents
 from limner.storage.jobs import Job
 from limner.storage.pages import JobPage, PlannedPage
@@ -64,15 +64,6 @@ class AnnotateHandler:
 
     def plan(self, job: Job, context: Context) -> Sequence[PlannedPage]:
         """The chosen pages of all documents, in order."""
-        try:
-            return self._plan(job, context)
-        except Exception as error:
-            if not context.cancelled():
-                self._notices.ended(job, "failed", failure(error))
-                self._tracking.ended(job, "failed")
-            raise
-
-    def _plan(self, job: Job, context: Context) -> Sequence[PlannedPage]:
         self._notices.started(job)
         adopt(job, self._blobs)
         with JobLoop(context) as loop:
@@ -113,10 +104,8 @@ class AnnotateHandler:
             yield from loop.iterate(self._outcomes(job, pages, predictor))
 
     def finish(self, job: Job, context: Context) -> None:  # noqa: ARG002 - it takes no time
-        """Tell whoever wants to know."""
+        """Close what was open. Whoever wants to know is told by the engine."""
         self._opened.forget(job.id)
-        self._notices.finished(job)
-        self._tracking.ended(job, end_of(job))
 
     async def _outcomes(
         self, job: Job, pages: Sequence[JobPage], predictor: Predictor
@@ -283,4 +272,4 @@ def _may_pass(error: Exception, page: JobPage) -> bool:
     if isinstance(error, StatusError):
         return error.status in _PASSING
     # Some of these last (an image that is there in no size), some pass (a network that was down).
-    return type(error) is FetchError and page.attempts == 0
+    return isinstance(error, StorageError) or (type(error) is FetchError and page.attempts == 0)

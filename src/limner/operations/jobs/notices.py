@@ -15,7 +15,7 @@ from limner.annotations.document import Document
 from limner.annotations.formats.protocol import WRITERS
 from limner.core.errors import ConflictError
 from limner.jobs.webhooks import Part, json_body, multipart_body
-from limner.operations.foreign import experiments
+from limner.operations.jobs import experiments
 from limner.operations.jobs.results import job_documents
 from limner.storage.blobs import Blobs
 from limner.storage.columns import now
@@ -65,10 +65,6 @@ class Notices:
     def progressed(self, job: Job) -> None:
         """Tell such a client how far it is."""
         self._along(job, "job.progress", experiments.progress_message)
-
-    def finished(self, job: Job) -> None:
-        """Tell that all pages of a job are done or have failed; its row does not say so yet."""
-        self.ended(job, end_of(job))
 
     def ended(self, job: Job, status: Status, failure: Failure | None = None) -> None:
         """Tell how a job has ended, each receiver once however often this is called for the same end.

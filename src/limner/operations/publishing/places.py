@@ -10,6 +10,8 @@ from urllib.parse import quote
 #: All that viewers ask for is under this path.
 PREFIX = "/iiif/"
 _CONTEXT = "http://iiif.io/api/presentation/3/context.json"
+#: Characters of a key that logs may hold: enough to tell keys apart.
+_SHOWN = 6
 #: What JavaScript's encodeURIComponent leaves as it is, besides letters, digits and ``-_.~``.
 _UNESCAPED = "!*'()"
 
@@ -50,6 +52,14 @@ class Place:
             # The same in its other form, a plain address, which viewers read that know no better.
             "viewer": joined + quote(self.manifest, safe=""),
         }
+
+
+def without_key(path: str) -> str:
+    """A path as it may stand in a log: whoever reads that shall not be able to open what is shared."""
+    if not path.startswith(PREFIX):
+        return path
+    key, slash, rest = path.removeprefix(PREFIX).partition("/")
+    return f"{PREFIX}{key[:_SHOWN]}…{slash}{rest}"
 
 
 def content_state(manifest: str) -> str:

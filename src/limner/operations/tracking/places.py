@@ -20,6 +20,8 @@ class Server:
     """An MLflow server."""
 
     url: str
+    #: Seconds that the end of a process may take for the last timings: one that does not answer is not waited for.
+    grace: float = 8.0
 
     @property
     def shown(self) -> str:
@@ -42,6 +44,8 @@ class Local:
     uri: str
     #: Where MLflow would put files of runs.
     files: Path
+    #: Seconds that the end of a process may take for the last timings: importing MLflow is most of it.
+    grace: float = 30.0
 
     @property
     def shown(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from limner.core.settings import Settings
@@ -11,7 +12,7 @@ from limner.models.bundle import Bundle
 from limner.operations.tracking.figures import job_figures, values_of
 from limner.operations.tracking.places import place_of
 from limner.operations.tracking.store import LONGEST_PARAM, End
-from limner.operations.tracking.writer import Counts, Entry, Run, Writer
+from limner.operations.tracking.writer import Counts, Entry, Pace, Run, Writer
 
 if TYPE_CHECKING:  # a command that annotates by itself has no database
     from limner.storage.jobs import Job, Status
@@ -25,8 +26,9 @@ _LONGEST_NAME = 200
 class Tracker:
     """Notes things for MLflow; nothing here waits, and nothing here fails."""
 
-    def __init__(self, writer: Writer, experiment: str) -> None:
+    def __init__(self, writer: Writer, experiment: str, clock: Callable[[], datetime] | None = None) -> None:
         self._writer = writer
+        self._clock = clock or partial(datetime.now, UTC)
         self._experiment = experiment
         #: The runs of today's single requests, by experiment, model and hash.
         self._rolling: dict[tuple[str, str, str], Run] = {}
@@ -39,7 +41,7 @@ class Tracker:
 
     def inference(self, bundle: Bundle, seconds: Mapping[str, float], experiment: str | None = None) -> None:
         """A single image was annotated; the seconds in each stage. ``experiment``: one that goes by its own name."""
-        moment = datetime.now(UTC)
+        moment = self._clock()
         run = self._today(moment, bundle, experiment or f"{self._experiment}-{bundle.task}")
         midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         self._writer.put(
@@ -48,11 +50,11 @@ class Tracker:
 
     def page(self, run: Run, number: int, seconds: Mapping[str, float]) -> None:
         """A page of a job is done; ``number`` counts from 0."""
-        self._writer.put(Entry(run, values_of(seconds), number + 1, _milliseconds(datetime.now(UTC))))
+        self._writer.put(Entry(run, values_of(seconds), number + 1, _milliseconds(self._clock())))
 
     def ended(self, run: Run, job: Job, status: Status, timings: Callable[[], Iterable[Mapping[str, float]]]) -> None:
         """A job has ended; ``timings`` gives the seconds of each of its pages that is done."""
-        moment = job.finished_at or datetime.now(UTC)
+        moment = job.finished_at or self._clock()
         end = _ENDS.get(status, "FAILED")
         self._writer.put(
             Entry(run, {}, job.pages.total, _milliseconds(moment), end, lambda: job_figures(job, timings(), moment))
@@ -90,7 +92,9 @@ class Tracker:
 def make_tracker(settings: Settings) -> Tracker | None:
     """What notes things where the settings say; None for nowhere. Raises `SettingsError`. Opens nothing yet."""
     place = place_of(settings.mlflow_url)
-    return None if place is None else Tracker(Writer(place.shown, place.open), settings.mlflow_experiment)
+    if place is None:
+        return None
+    return Tracker(Writer(place.shown, place.open, Pace(grace=place.grace)), settings.mlflow_experiment)
 
 
 def _described(bundle: Bundle | None, ref: str) -> dict[str, str]:

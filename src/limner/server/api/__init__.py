@@ -14,6 +14,7 @@ from limner.server.api.models import router as models
 from limner.server.api.queue import router as queue
 from limner.server.api.routes import router as routes
 from limner.server.api.settings import router as settings
+from limner.server.api.shares import router as shares
 from limner.server.api.tokens import router as tokens
 from limner.server.api.webhooks import router as webhooks
 from limner.server.api.workspaces import router as workspaces
@@ -30,6 +31,7 @@ ROUTERS: list[APIRouter] = [
     queue,
     routes,
     settings,
+    shares,
     tokens,
     webhooks,
     workspaces,

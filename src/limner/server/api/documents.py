@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from limner.server.deps import AnnotatorDep, CallerDep, PageDep, StateDep
 from limner.server.idempotency import KeyDep, fingerprint, once
 from limner.server.paging import Listed
 from limner.server.problems import problem
+from limner.server.sharing import viewer_links
 from limner.server.state import AppState
 from limner.server.values import PageIndex, PathId, ShortText, id_cursor, number_cursor
 from limner.storage.documents import StoredDocument, StoredPage
@@ -82,8 +83,8 @@ class DocumentAnswer(BaseModel):
     links: dict[str, str]
 
     @classmethod
-    def of(cls, document: StoredDocument, base: str) -> DocumentAnswer:
-        """As the API shows it."""
+    def of(cls, document: StoredDocument, base: str, shared: Mapping[str, str] | None = None) -> DocumentAnswer:
+        """As the API shows it; ``shared`` are the links for viewers."""
         own = f"{base}/v1/documents/{document.id}"
         links = {"self": own, "manifest": f"{own}/manifest.json", "pages": f"{own}/pages", "export": f"{own}/export"}
         return cls.model_validate(
@@ -96,7 +97,7 @@ class DocumentAnswer(BaseModel):
                 "skipped": skipped_of(document),
                 "created_at": document.created_at,
                 "updated_at": document.updated_at,
-                "links": links,
+                "links": {**links, **(shared or {})},
             }
         )
 
@@ -209,7 +210,11 @@ def _made(state: AppState, caller: Caller, body: Body[NewDocumentFields], base: 
         raise UsageError("There is no file to make a document of.", hint="Send it as `file`.")
     fields, desk = body.fields, desk_of(state, caller)
     document = desk.take_in(body.files, title=fields.title, kind=fields.type, author=caller.name)
-    answer = DocumentAnswer.of(document, base)
+    published = state.publisher.document(caller.workspace_id, document.id)
+    state.ahead.add(published.originals)
+    answer = DocumentAnswer.of(
+        document, base, viewer_links(state, caller, "document", [document.id], base)[document.id]
+    )
     return JSONResponse(answer.model_dump(mode="json"), 201, {"Location": answer.links["self"]})
 
 
@@ -218,14 +223,16 @@ def list_all(request: Request, state: StateDep, caller: CallerDep, page: PageDep
     """The newest first."""
     found = desk_of(state, caller).stored.list(limit=page.limit + 1, before=id_cursor(page.cursor))
     base = base_of(request, state.settings)
-    items = [DocumentAnswer.of(document, base) for document in found[: page.limit]]
+    links = viewer_links(state, caller, "document", [document.id for document in found], base)
+    items = [DocumentAnswer.of(document, base, links[document.id]) for document in found[: page.limit]]
     return Listed(items=items, next=items[-1].id if len(found) > page.limit else None)
 
 
 @router.get("/{document_id}", summary="Look at a document")
 def get(request: Request, document_id: PathId, state: StateDep, caller: CallerDep) -> DocumentAnswer:
     """Without its pages."""
-    return DocumentAnswer.of(desk_of(state, caller).stored.get(document_id), base_of(request, state.settings))
+    document, base = desk_of(state, caller).stored.get(document_id), base_of(request, state.settings)
+    return DocumentAnswer.of(document, base, viewer_links(state, caller, "document", [document_id], base)[document_id])
 
 
 @router.delete("/{document_id}", status_code=204, summary="Delete a document")

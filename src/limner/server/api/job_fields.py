@@ -164,9 +164,11 @@ class JobAnswer(BaseModel):
     links: dict[str, str]
 
     @classmethod
-    def of(cls, job: Job, base: str) -> JobAnswer:
-        """As the API shows it."""
-        return cls.model_validate(job_plain(job, base))
+    def of(cls, job: Job, base: str, shared: Mapping[str, str] | None = None) -> JobAnswer:
+        """As the API shows it; ``shared`` are the links for viewers."""
+        answer = cls.model_validate(job_plain(job, base))
+        answer.links.update(shared or {})
+        return answer
 
 
 class JobPageAnswer(BaseModel):

@@ -27,9 +27,10 @@ from limner.server.bodies import Body, read_body
 from limner.server.deps import AnnotatorDep, CallerDep, PageDep, StateDep
 from limner.server.idempotency import KeyDep, fingerprint, once
 from limner.server.paging import Listed
+from limner.server.sharing import viewer_links
 from limner.server.state import AppState
 from limner.server.values import PathId, id_cursor, number_cursor
-from limner.storage.jobs import Jobs, Status
+from limner.storage.jobs import Job, Jobs, Status
 from limner.storage.pages import PageStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -64,6 +65,11 @@ async def create(request: Request, state: StateDep, caller: AnnotatorDep, key: K
         )
 
 
+def job_answer(state: AppState, caller: Caller, job: Job, base: str) -> JobAnswer:
+    """A job as the API shows it."""
+    return JobAnswer.of(job, base, viewer_links(state, caller, "job", [job.id], base)[job.id])
+
+
 def _print_of(body: Body[NewJobFields]) -> str:
     fields = body.fields.model_dump(mode="json")
     return fingerprint("jobs", fields, [(upload.name, upload.file) for upload in body.files])
@@ -71,7 +77,7 @@ def _print_of(body: Body[NewJobFields]) -> str:
 
 def _made(state: AppState, caller: Caller, body: Body[NewJobFields], base: str) -> Response:
     job = desk_of(state, caller).submit(NewJobFields.request(body), base)
-    answer = JobAnswer.of(job, base)
+    answer = job_answer(state, caller, job, base)
     return JSONResponse(answer.model_dump(mode="json"), 202, {"Location": answer.links["self"]})
 
 
@@ -89,7 +95,8 @@ def list_all(
     jobs = Jobs(state.database, caller.workspace_id)
     found = jobs.list(limit=page.limit + 1, before=before, status=status, kind=kind)
     base = base_of(request, state.settings)
-    items = [JobAnswer.of(job, base) for job in found[: page.limit]]
+    links = viewer_links(state, caller, "job", [job.id for job in found], base)
+    items = [JobAnswer.of(job, base, links[job.id]) for job in found[: page.limit]]
     return Listed(items=items, next=items[-1].id if len(found) > page.limit else None)
 
 
@@ -97,7 +104,7 @@ def list_all(
 def get(request: Request, job_id: PathId, state: StateDep, caller: CallerDep) -> JobAnswer:
     """How far it is."""
     job = Jobs(state.database, caller.workspace_id).get(job_id)
-    return JobAnswer.of(job, base_of(request, state.settings))
+    return job_answer(state, caller, job, base_of(request, state.settings))
 
 
 @router.get("/{job_id}/pages", summary="List the pages of a job")
@@ -173,14 +180,14 @@ def _ascii(name: str) -> str:
 def cancel(request: Request, job_id: PathId, state: StateDep, caller: AnnotatorDep) -> JobAnswer:
     """It stops within two seconds. What is done stays."""
     job = desk_of(state, caller).cancel(job_id)
-    return JobAnswer.of(job, base_of(request, state.settings))
+    return job_answer(state, caller, job, base_of(request, state.settings))
 
 
 @router.post("/{job_id}/retry", status_code=202, summary="Try the failed pages again")
 def retry(request: Request, job_id: PathId, state: StateDep, caller: AnnotatorDep) -> JobAnswer:
     """Those that failed, or were not reached before it was cancelled; what is done is not done again."""
     job = state.engine.retry(caller.workspace_id, job_id)
-    return JobAnswer.of(job, base_of(request, state.settings))
+    return job_answer(state, caller, job, base_of(request, state.settings))
 
 
 @router.delete("/{job_id}", status_code=204, summary="Delete a job")

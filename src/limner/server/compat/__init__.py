@@ -12,7 +12,7 @@ To add one, write ``NAME.py`` beside this file with
 
 from __future__ import annotations
 
-from limner.server.compat import aikon, detectron2, easyocr, extractor, maskrcnn
+from limner.server.compat import aikon, detectron2, easyocr, extractor, labelstudio, maskrcnn
 from limner.server.foreign import ForeignAPI
 
 #: The systems by the names that the settings know them under.
@@ -22,4 +22,5 @@ COMPAT: dict[str, ForeignAPI] = {
     "easyocr": easyocr.API,
     "maskrcnn": maskrcnn.API,
     "detectron2": detectron2.API,
+    "labelstudio": labelstudio.API,
 }

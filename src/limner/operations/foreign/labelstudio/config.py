@@ -85,11 +85,11 @@ def _root(text: str) -> ET.Element:
 
 
 def _kind(tag: ET.Element) -> str:
-    return tag.tag.lower() if isinstance(tag.tag, str) else ""
+    return tag.tag.lower()
 
 
 def _control(tag: ET.Element) -> Control:
-    """A control with its labels; ``predicted_values`` says how models call a label, as in Label Studio's own backends."""
+    """A control with its labels; ``predicted_values`` says how models call one, as in Label Studio's own backends."""
     labels: list[str] = []
     meant: dict[str, str] = {}
     for each in tag:

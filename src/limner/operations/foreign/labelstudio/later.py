@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from functools import partial
 from typing import Any
 
 from limner.core.errors import LimnerError
@@ -30,7 +31,7 @@ class Later:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(self._work(work))
-            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight.add_done_callback(partial(self._landed, key))
         return flight
 
     def send(self, key: Hashable, flight: Flight, send: Callable[[Prediction], Coroutine[Any, Any, None]]) -> None:
@@ -38,6 +39,11 @@ class Later:
         if key not in self._sending:
             task = self._sending[key] = asyncio.create_task(_send(flight, send))
             task.add_done_callback(lambda _: self._sending.pop(key, None))
+
+    def _landed(self, key: Hashable, flight: Flight) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # whoever asked may be gone: then nobody else looks at it
 
     async def _work(self, work: Callable[[], Awaitable[Prediction]]) -> Prediction:
         async with self._room:

@@ -98,24 +98,24 @@ class _Region:
 
     def results(self, annotation: Annotation, config: LabelConfig, page: Page) -> Iterator[Json]:
         _, _, value = shape_value(annotation.shape, page)
-        where = {key: part for key, part in value.items() if key not in ("rle", "format")}
+        where: dict[str, Json] = {key: part for key, part in value.items() if key not in ("rle", "format")}
         head: dict[str, Json] = {"id": self.id, "to_name": config.image}
         head |= {"original_width": page.width, "original_height": page.height, "image_rotation": 0}
         if annotation.score is not None:
             head["score"] = round(annotation.score, 5)
-        shown = {**value, self.drawn.kind: [self.label]} if self.named is self.drawn else value
+        shown: dict[str, Json] = {**value, self.drawn.kind: [self.label]} if self.named is self.drawn else value
         yield {**head, "from_name": self.drawn.name, "type": self.drawn.kind, "value": shown}
         if self.named is not None and self.named is not self.drawn:
-            labelled = {**where, "labels": [self.label]}
+            labelled: dict[str, Json] = {**where, "labels": [self.label]}
             yield {**head, "from_name": self.named.name, "type": "labels", "value": labelled}
         text = config.controls.get("textarea")
         if text is not None and annotation.text:
-            written = {**where, "text": [annotation.text]}
+            written: dict[str, Json] = {**where, "text": [annotation.text]}
             yield {**head, "from_name": text.name, "type": "textarea", "value": written}
 
 
 def _fitting(shape: Shape, config: LabelConfig, page: Page) -> tuple[Control, list[Shape]]:
-    """The control that can hold most of a shape, and what becomes of the shape there: a mask may be several polygons."""
+    """The control that can hold most of a shape, and what the shape becomes there: a mask may be several polygons."""
     kinds = _BRUSHES if isinstance(shape, Mask) or (isinstance(shape, Polygon) and shape.holes) else _POLYGONS
     first = _RECTANGLES if isinstance(shape, Box) else kinds
     control = config.first((*first, *_POLYGONS, *_RECTANGLES, *_BRUSHES))

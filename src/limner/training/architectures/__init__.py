@@ -1,0 +1,1 @@
+"""The kinds of network that can be trained, one file each."""

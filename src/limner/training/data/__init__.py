@@ -1,0 +1,1 @@
+"""From a dataset's pages to tensors: reading, targets, augmentation."""

@@ -1,0 +1,74 @@
+"""The pages of a dataset as a torch dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from limner.training.data.pictures import PictureCache
+from limner.training.data.targets import Target, target_of
+from limner.training.datasets.dataset import Dataset, DatasetPage
+
+#: An image (float32 [3, height, width], RGB from 0 to 1) and what is on it.
+Sample: TypeAlias = tuple[Tensor, Target]
+#: Changes an image (uint8 [3, height, width]) and its target together; ``seed`` decides how.
+Augment: TypeAlias = Callable[[Tensor, Target, int], tuple[Tensor, Target]]
+#: Images and targets of a batch; images differ in size.
+Batch: TypeAlias = tuple[list[Tensor], list[Target]]
+
+
+class PageSamples(TorchDataset[Sample]):
+    """Some pages of a dataset, each scaled so that its longer side is at most the cache's length.
+
+    What augmentation does to a page follows from ``seed``, `epoch` and the page alone, so that a run that is
+    taken up again sees the same.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        pages: Sequence[DatasetPage],
+        pictures: PictureCache,
+        *,
+        augment: Augment | None = None,
+        masks: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.dataset = dataset
+        self.pages = tuple(pages)
+        self.epoch = 0
+        self._pictures = pictures
+        self._augment = augment
+        self._masks = masks
+        self._seed = seed
+        self._places = {label: at for at, label in enumerate(dataset.labels)}
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def __getitem__(self, number: int) -> Sample:
+        image, target = self.plain(number)
+        if self._augment is not None:
+            image, target = self._augment(image, target, self._lot(number))
+        return image.float().div_(255), target
+
+    def plain(self, number: int) -> tuple[Tensor, Target]:
+        """A page as it is: uint8 [3, height, width], and what is on it."""
+        page = self.pages[number]
+        pixels = self._pictures.pixels(self.dataset, page)
+        size = (pixels.shape[1], pixels.shape[0])
+        target = target_of(page, self._places, size, masks=self._masks, number=number)
+        return torch.from_numpy(pixels.copy()).permute(2, 0, 1), target
+
+    def _lot(self, number: int) -> int:
+        return int(np.random.SeedSequence([self._seed, self.epoch, number]).generate_state(1)[0])
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """A batch, images as they are."""
+    return [image for image, _ in samples], [target for _, target in samples]
