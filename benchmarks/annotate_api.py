@@ -145,9 +145,15 @@ def cpu_of(process: int) -> float:
 
 
 @contextmanager
-def served(data: Path) -> Iterator[Server]:
-    """Limner, running."""
-    environment = {**os.environ, "LIMNER_DATA": str(data), "LIMNER_RATE_LIMIT": "0", "PYTHONUNBUFFERED": "1"}
+def served(data: Path, **settings: str) -> Iterator[Server]:
+    """Limner, running, with some settings more."""
+    environment = {
+        **os.environ,
+        "LIMNER_DATA": str(data),
+        "LIMNER_RATE_LIMIT": "0",
+        "PYTHONUNBUFFERED": "1",
+        **settings,
+    }
     with started([str(LIMNER), "serve", "--port", "0"], environment, data / "serve.log") as process:
         assert process.stdout is not None
         said = ""

@@ -16,12 +16,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.packages import install
+
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin")
 
 
 def binaries() -> Path | None:
     """The folder with ``initdb`` and ``postgres``; installed on Debian where that is possible."""
-    return _find() or (_install() and _find()) or None
+    return _find() or (install("postgresql") and _find()) or None
 
 
 def _find() -> Path | None:
@@ -29,17 +31,6 @@ def _find() -> Path | None:
     on_path = shutil.which("initdb")
     candidates = [*found, *([Path(on_path).resolve().parent] if on_path else [])]
     return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
-
-
-def _install() -> bool:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return False
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "postgresql"]):
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)
-        if done.returncode:
-            return False
-    return True
 
 
 @contextmanager

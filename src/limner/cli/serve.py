@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limner.cli.data import Data, settings_with
-from limner.cli.exits import ALL_DONE, NOTHING
+from limner.cli.exits import ALL_DONE, NOTHING, ending
 
 if TYPE_CHECKING:
     import socket
@@ -51,7 +51,7 @@ def serve(
 
     need_server_extra("serve")
     auth = False if no_auth else None
-    raise typer.Exit(run(settings_with(host=host, port=port, data=data, auth=auth, workers=workers)))
+    raise typer.Exit(ending(run(settings_with(host=host, port=port, data=data, auth=auth, workers=workers))))
 
 
 def run(settings: Settings) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from limner.cli.data import Data, settings_with
-from limner.cli.exits import ALL_DONE
+from limner.cli.exits import ALL_DONE, ending
 from limner.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def worker(
     from limner.cli.extras import need_server_extra
 
     need_server_extra("worker")
-    raise typer.Exit(run(settings_with(data=data, workers=workers), serving(kinds, models)))
+    raise typer.Exit(ending(run(settings_with(data=data, workers=workers), serving(kinds, models))))
 
 
 def serving(kinds: str | None, models: str | None) -> Callable[[str, str], bool]:

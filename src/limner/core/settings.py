@@ -103,6 +103,12 @@ class Settings(BaseSettings):
         description="Memory that loaded models are kept within, bytes; the least used goes.",
     )
 
+    model_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="Private networks that remote models may be asked in, as CIDRs separated by commas. All other "
+        "private, loopback and link-local addresses are refused.",
+    )
+
     database_url: str = Field(
         default="", description="Database, `sqlite:///…` or `postgresql://…`; empty for SQLite in the data folder."
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from limner.jobs.durable import Durable, Lane
 from limner.jobs.identity import Identity
+from limner.storage.database import StorageError
 from limner.storage.engine.board import Board
 from limner.storage.engine.workers import Worker, Workers
 
@@ -49,8 +50,11 @@ class Keeper:
         self._workers.register(identity.id, self._incarnation, host=identity.host, pid=pid, kinds=self._kinds)
 
     def leave(self) -> None:
-        """Say that this worker has stopped as it should."""
-        self._workers.stop(self._identity.id, self._incarnation)
+        """Say that this worker has stopped as it should; where that is not possible, the others will notice."""
+        try:
+            self._workers.stop(self._identity.id, self._incarnation)
+        except StorageError as error:
+            logger.warning("The others were not told that this worker stops: %s", error)
 
     def tick(self) -> None:
         """Beat, and look at the others."""

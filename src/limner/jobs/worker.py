@@ -122,11 +122,11 @@ class Worker:
             self._watch.cancel(self._watch.owners())
             if not self._quiet_within(_TO_STOP):
                 logger.warning("%s lanes did not stop; their pages are done again elsewhere", self._slots.running())
-        self._looking.stop()
-        self._keeping.stop()
-        self._durable.stop()
-        self.keeper.leave()
-        self._identity.release()
+        with ExitStack() as last:  # whatever one of them raises, the others have their turn
+            for act in (self._identity.release, self.keeper.leave, self._durable.stop):
+                last.callback(act)
+            self._keeping.stop()
+            self._looking.stop()
 
     def _quiet_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

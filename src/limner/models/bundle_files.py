@@ -24,7 +24,9 @@ MANIFEST = "bundle.json"
 _TEXTS = {MANIFEST: 1_000_000, "README.md": 1_000_000, "LICENSE": 1_000_000}
 #: A protocol buffer cannot be larger than 2 GiB.
 _WEIGHTS = {"model.onnx": 1 << 31, "model.safetensors": 1 << 33}
-_LIMITS = _TEXTS | _WEIGHTS
+#: The weights as training goes on from them; what serves never opens it.
+TRAINING = "training.safetensors"
+_LIMITS = _TEXTS | _WEIGHTS | {TRAINING: 1 << 33}
 _MOST_ENTRIES = 64
 _CHUNK = 1 << 20
 

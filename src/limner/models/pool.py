@@ -16,7 +16,7 @@ from limner.core.errors import LimnerError, ModelError
 from limner.core.registry import Registry
 from limner.core.settings import Settings
 from limner.models.bundle import Bundle
-from limner.models.protocol import RUNTIMES, Options, Predictor, Runtime, RuntimeOptions
+from limner.models.protocol import RUNTIMES, Options, Predictor, Runtime, RuntimeOptions, Sender
 from limner.models.store import ModelStore
 
 #: What a network takes besides its weights, bytes: measured 45 MB for YOLOv5n at 640 × 640.
@@ -70,11 +70,17 @@ class ModelPool:
     """
 
     def __init__(
-        self, store: ModelStore, settings: Settings, *, runtimes: Registry[Runtime] = RUNTIMES, patience: float = 300.0
+        self,
+        store: ModelStore,
+        settings: Settings,
+        *,
+        runtimes: Registry[Runtime] = RUNTIMES,
+        patience: float = 300.0,
+        send: Sender | None = None,
     ) -> None:
         self._store = store
         self._budget = settings.model_memory
-        self._options = RuntimeOptions(threads=settings.threads)
+        self._options = RuntimeOptions(threads=settings.threads, send=send)
         self._runtimes = runtimes
         self._patience = patience
         self._entries: dict[tuple[str, str], _Entry] = {}

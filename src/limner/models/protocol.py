@@ -72,6 +72,29 @@ class Session(Protocol):
         """The outputs for some inputs, in the order of the model file."""
 
 
+class Reply(Protocol):
+    """What a server answered."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By names in lower case."""
+
+    @property
+    def body(self) -> bytes:
+        """All of it."""
+
+
+class Sender(Protocol):
+    """The way to the network, which models know nothing of: whoever loads them gives it."""
+
+    def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
+        """The answer to a request, whatever its status; raises a `LimnerError` where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeOptions:
     """What a runtime needs to know of the machine."""
@@ -80,6 +103,8 @@ class RuntimeOptions:
     threads: int = 0
     #: Execution providers to prefer, best first; empty to choose by what is installed.
     providers: tuple[str, ...] = field(default=())
+    #: How servers are asked; None where no model may ask any.
+    send: Sender | None = None
 
 
 class Runtime(Protocol):

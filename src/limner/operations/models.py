@@ -18,7 +18,7 @@ from limner.models.bundle import Bundle, checked_name
 from limner.models.bundle_files import file_sha256, is_bundle, read_bundle, unpack_bundle
 from limner.models.importers.protocol import Wishes, importer_for
 from limner.models.pool import estimated_memory
-from limner.models.protocol import RUNTIMES, Options, Pixels, Predictor, RuntimeOptions
+from limner.models.protocol import RUNTIMES, Options, Pixels, Predictor, RuntimeOptions, Sender
 from limner.models.store import ModelStore
 
 T = TypeVar("T")
@@ -83,6 +83,7 @@ def add_model(
     kind: str | None = None,
     replace: bool = False,
     threads: int = 0,
+    send: Sender | None = None,
 ) -> AddedModel:
     """Install a bundle (folder or zip) or a file that an importer knows.
 
@@ -95,7 +96,7 @@ def add_model(
     store.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store.folder) as folder:
         bundle, importer = _as_bundle(path, Path(folder), wishes, kind)
-        predictor, load_seconds = _timed(lambda: _load(bundle, threads))
+        predictor, load_seconds = _timed(lambda: _load(bundle, threads, send))
         try:
             page_seconds = _timed(lambda: _predict(predictor, drawn_picture()))[1]
         finally:
@@ -133,7 +134,13 @@ def set_alias(store: ModelStore, alias: str, target: str | None) -> None:
 
 
 def try_model(
-    store: ModelStore, name: str, pixels: Pixels | None = None, *, runs: int = 5, threads: int = 0
+    store: ModelStore,
+    name: str,
+    pixels: Pixels | None = None,
+    *,
+    runs: int = 5,
+    threads: int = 0,
+    send: Sender | None = None,
 ) -> ModelTrial:
     """Load a model and run it a few times on an image, or on a drawn picture.
 
@@ -147,7 +154,7 @@ def try_model(
             ref=bundle.ref, hash_matches=False, providers=(), load_seconds=0, first_seconds=0, seconds=0, annotations=0
         )
     image = drawn_picture() if pixels is None else pixels
-    predictor, load_seconds = _timed(lambda: _load(bundle, threads))
+    predictor, load_seconds = _timed(lambda: _load(bundle, threads, send))
     try:
         count, first = _timed(lambda: _predict(predictor, image))
         later = [_timed(lambda: _predict(predictor, image))[1] for _ in range(runs - 1)]
@@ -199,8 +206,8 @@ def _wished(bundle: Bundle, wishes: Wishes) -> Bundle:
     return bundle.changed(**{key: value for key, value in changes.items() if value is not None})
 
 
-def _load(bundle: Bundle, threads: int) -> Predictor:
-    return RUNTIMES.get(bundle.runtime).load(bundle, RuntimeOptions(threads=threads))
+def _load(bundle: Bundle, threads: int, send: Sender | None) -> Predictor:
+    return RUNTIMES.get(bundle.runtime).load(bundle, RuntimeOptions(threads=threads, send=send))
 
 
 def _predict(predictor: Predictor, image: Pixels) -> int:

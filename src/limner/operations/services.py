@@ -15,12 +15,18 @@ from limner.models.store import ModelStore
 from limner.operations.inference import InferenceThreads, threads_for
 from limner.operations.library import Libraries
 from limner.operations.tracking.tracker import Tracker, make_tracker
+from limner.sources.net.calls import GuardedCalls
 from limner.sources.net.downloader import Downloader, FreshDownloader
 from limner.sources.protocol import SourceContext
 
 
 def _unobserved(_model: str, _seconds: Mapping[str, float]) -> None:
     """Nobody wants to know."""
+
+
+def model_calls(settings: Settings) -> GuardedCalls:
+    """The way to servers that run models; close it when done."""
+    return GuardedCalls(settings.model_networks, settings.user_agent, setting="LIMNER_MODEL_NETWORKS")
 
 
 class Services:
@@ -39,7 +45,12 @@ class Services:
     @cached_property
     def pool(self) -> ModelPool:
         """The loaded models."""
-        return ModelPool(self.store, self.settings)
+        return ModelPool(self.store, self.settings, send=self.model_calls)
+
+    @cached_property
+    def model_calls(self) -> GuardedCalls:
+        """The way to servers that run models."""
+        return model_calls(self.settings)
 
     @cached_property
     def libraries(self) -> Libraries:
@@ -92,7 +103,7 @@ class Services:
 
     def close(self) -> None:
         """Give everything back."""
-        for name in ("inference", "pool", "downloader", "tracker"):
+        for name in ("inference", "pool", "model_calls", "downloader", "tracker"):
             if (made := self.__dict__.pop(name, None)) is not None:
                 made.close()
 

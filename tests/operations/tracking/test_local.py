@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from limner.operations.tracking import local
 from limner.operations.tracking.local import LocalStore
 from limner.operations.tracking.places import place_of
 from limner.operations.tracking.store import Point, RefusedError, Store, TrackingError, find_or_create
-from tests.operations.tracking.memory import until
 
 OLDER_FOLDER = """artifact_location: {folder}/0
 creation_time: 1
@@ -94,9 +94,12 @@ def test_a_folder_of_mlflows_older_kind_is_gone_on_with_by_a_process_that_outliv
     assert kept.read_text().split() == ["1000", "0.5", "1"]
 
 
-def test_a_process_that_dies_is_an_error_and_another_is_started(tmp_path: Path) -> None:
-    store = LocalStore("nonsense://nowhere", tmp_path.as_uri())  # MLflow does not know this, and its process ends
+def test_a_process_that_dies_is_an_error_and_another_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "_CHILD", "limner.there_is_no_such_module")
+    store = LocalStore(f"sqlite:///{tmp_path}/mlflow.db", tmp_path.as_uri())
     for _ in range(2):
         with pytest.raises(TrackingError, match="process that writes"):
             store.experiment("x")
-        until(lambda: store._process is None)
+        assert store._process is None

@@ -66,6 +66,11 @@ def is_checkpoint(path: Path) -> bool:
     return head == b"PK\x03\x04" or (head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"))
 
 
+def refused_names(path: Path, known: KnownModules) -> list[str]:
+    """The classes in a checkpoint that `read_checkpoint` would refuse; raises `CheckpointError`."""
+    return sorted(name for name in peek_checkpoint(path).names if not _is_known(name, known))
+
+
 def unknown_checkpoint(path: Path) -> CheckpointError:
     """Why nobody knows a checkpoint, for people."""
     try:

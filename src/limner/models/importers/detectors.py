@@ -47,6 +47,28 @@ def export_detector(
         raise BundleError(f"The tensors of the checkpoint do not fit together: {line}") from error
 
 
+def export_labeller(network: torch.nn.Module, spec: Input, path: Path) -> None:
+    """Write a network that gives the class of each pixel and its probability as ONNX; raises `BundleError`."""
+    axes = {1: "height", 2: "width"}
+    conversion = Conversion(
+        module=network,
+        examples=tuple((drawn_input(spec, *size),) for size in _SAMPLES),
+        inputs=(spec.name,),
+        outputs=("classes", "scores"),
+        dynamic=_dynamic(spec) | {"classes": axes, "scores": axes},
+        difference=classes_differ,
+        tolerance=0.005,
+    )
+    export_checked(conversion, path)
+
+
+def classes_differ(expected: Arrays, actual: Arrays) -> float:
+    """The share of pixels with another class, and the mean difference of their probabilities."""
+    if [each.shape for each in expected] != [each.shape for each in actual]:
+        return float("inf")
+    return float((expected[0] != actual[0]).mean() + np.abs(expected[1] - actual[1]).mean())
+
+
 def _dynamic(spec: Input) -> dict[str, dict[int, str]]:
     """The axes of the input that vary."""
     return {spec.name: {2: "height", 3: "width"}} if spec.dynamic else {}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = (".pth", ".pkl", ".pt")
 _CONFIGS = (".yaml", ".yml")
-_PARTS = ("backbone.bottom_up.", "proposal_generator.", "roi_heads.")
+_PARTS = ("backbone.bottom_up.", "backbone.stem.", "proposal_generator.", "roi_heads.res5.")
 #: Parts that say what a network does which is not served.
 _REFUSED = {
     "roi_heads.keypoint_head.": "keypoints",

@@ -23,6 +23,7 @@ from limner.models.tasks.specs import (
     Keep,
     Letterbox,
     Longest,
+    PerImage,
     Resize,
     Shortest,
     Stretch,
@@ -128,6 +129,8 @@ def _fitted(width: int, height: int, scale: float, *, enlarge: bool) -> Size:
 
 def _shortest(resize: Shortest, width: int, height: int) -> Size:
     """By the shorter side, in the order of operations of Detectron2's ``ResizeShortestEdge``."""
+    if resize.rounding == "torchvision":
+        return _shortest_in_torchvision(resize, width, height)
     scale = resize.side / min(width, height)
     sides = (width * scale, height * scale)
     if max(sides) > resize.longest:
@@ -135,6 +138,13 @@ def _shortest(resize: Shortest, width: int, height: int) -> Size:
         sides = (sides[0] * scale, sides[1] * scale)
     up = 0.5 if resize.rounding == "nearest" else 1e-6  # a product may lie a hair under the whole number it means
     return (max(1, int(sides[0] + up)), max(1, int(sides[1] + up)))
+
+
+def _shortest_in_torchvision(resize: Shortest, width: int, height: int) -> Size:
+    """The same as torchvision's detectors reckon it: the factor has 32 bits, the product 64."""
+    shorter, longer = np.float32(min(width, height)), np.float32(max(width, height))
+    scale = float(min(np.float32(resize.side) / shorter, np.float32(resize.longest) / longer))
+    return (max(1, math.floor(width * scale)), max(1, math.floor(height * scale)))
 
 
 def _canvas_size(spec: Input, inner: Size) -> Size:
@@ -209,13 +219,22 @@ def _tables(spec: Input, small: Pixels, order: tuple[int, ...]) -> list[tuple[fl
             (normalisation.scale / std, -mean / std)
             for mean, std in zip(normalisation.mean, normalisation.std, strict=True)
         ]
-    means, deviations = cv2.meanStdDev(small)
+    means, deviations = _statistics(normalisation, small)
     scale = normalisation.scale
     out = []
     for channel in order:
-        std = float(deviations[channel, 0]) * scale + normalisation.epsilon
-        out.append((scale / std, -float(means[channel, 0]) * scale / std))
+        std = float(deviations[channel]) + normalisation.epsilon
+        out.append((scale / std, -float(means[channel]) / std))
     return out
+
+
+def _statistics(normalisation: PerImage, small: Pixels) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each colour, in the scale of the input."""
+    if normalisation.sums == "float32":
+        values = small.astype(np.float32) / np.float32(1 / normalisation.scale)
+        return values.mean(axis=(0, 1)), values.std(axis=(0, 1))
+    means, deviations = cv2.meanStdDev(small)
+    return means[:, 0] * normalisation.scale, deviations[:, 0] * normalisation.scale
 
 
 def _fill(plane: Tensor, colour: Pixels, plan: Plan, scale: float, shift: float, spec: Input) -> None:

@@ -6,6 +6,7 @@ outer line through the centres of the pixels (OpenCV's ``contourArea``), holes i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ def class_map(outputs: Outputs, spec: PixelClasses, labels: int, plan: Plan) -> 
         output = output[0]
     count = labels + (spec.background is not None)
     if output.ndim == 2 and output.dtype.kind in "iu":
-        return _inside(ClassMap(output.astype(np.uint8), None), plan)
+        return _inside(ClassMap(output.astype(np.uint8), _given_certainty(outputs, output.shape)), plan)
     if output.ndim != 3 or output.shape[0] != count or count > 255:
         raise ModelError(
             f"The network gives an output of shape {outputs[0].shape}; for {labels} labels there would be {count} "
@@ -64,6 +65,13 @@ def class_map(outputs: Outputs, spec: PixelClasses, labels: int, plan: Plan) -> 
     else:
         certainty = np.clip(output.max(axis=0), 0, 1)
     return _inside(ClassMap(classes.astype(np.uint8), np.round(certainty * 255).astype(np.uint8)), plan)
+
+
+def _given_certainty(outputs: Outputs, shape: tuple[int, ...]) -> Bytes | None:
+    """How probable the classes are, where the network has a second output for it."""
+    if len(outputs) < 2 or outputs[1].dtype.kind != "f" or outputs[1].size != math.prod(shape):
+        return None
+    return np.round(np.clip(outputs[1].reshape(shape), 0, 1) * 255).astype(np.uint8)
 
 
 def _inside(whole: ClassMap, plan: Plan) -> ClassMap:

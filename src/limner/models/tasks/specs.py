@@ -62,8 +62,10 @@ class Shortest(Spec):
     rule: Literal["shortest"] = "shortest"
     side: Side = Field(description="Length of the shorter side, pixels.")
     longest: Side = Field(description="Most that the longer side may have, pixels.")
-    rounding: Literal["nearest", "floor"] = Field(
-        default="nearest", description="How lengths become whole: Detectron2 rounds, torchvision cuts off."
+    rounding: Literal["nearest", "floor", "torchvision"] = Field(
+        default="nearest",
+        description="How lengths become whole: Detectron2 rounds to the nearest, others cut off. `torchvision` cuts off "
+        "what its detectors reckon with 32 bits, sometimes a pixel less.",
     )
 
 
@@ -107,6 +109,11 @@ class PerImage(Spec):
     kind: Literal["image"] = "image"
     scale: float = Field(default=1 / 255, description="What the 0 to 255 of a pixel are multiplied with.")
     epsilon: float = Field(default=1e-7, gt=0, description="Keeps an image of one colour from dividing by 0.")
+    sums: Literal["exact", "float32"] = Field(
+        default="exact",
+        description="How mean and deviation are summed up. `float32` repeats what numpy does with such numbers, a few "
+        "ten-thousandths away: for networks whose program did so.",
+    )
 
 
 Normalisation: TypeAlias = Annotated[Fixed | PerImage, Field(discriminator="kind")]
@@ -256,7 +263,10 @@ class TinyYolo(Spec):
 
 
 class PixelClasses(Spec):
-    """One class for every pixel: logits (class × height × width), or the classes themselves."""
+    """One class for every pixel: logits (class × height × width), or the classes themselves.
+
+    With these there may be a second output of the same shape: how probable the class is, 0 to 1.
+    """
 
     name: Literal["classes"] = "classes"
     background: int | None = Field(

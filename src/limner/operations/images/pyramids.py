@@ -6,6 +6,7 @@ Only files that were made here are ever given to libvips: what people upload is 
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from functools import cache
@@ -67,6 +68,7 @@ def _vips() -> Any:  # noqa: ANN401 - a module without types
     """Libvips, loaded when it is first needed, with nothing kept between requests and no threads of its own."""
     import pyvips  # type: ignore[import-untyped]
 
+    logging.getLogger("pyvips").setLevel(logging.WARNING)  # it tells of every thread
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)
     pyvips.cache_set_max_files(0)

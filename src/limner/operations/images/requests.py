@@ -112,7 +112,7 @@ def _size(text: str, part: Size, limits: Limits) -> Size:
     width, height = _scaled(match, text, part)
     if not width or not height:
         raise UsageError(f"The size {text} is empty.")
-    if width > part[0] or height > part[1]:
+    if width > part[0] or height > part[1] or float(match["pct"] or 0) > 100:
         raise UsageError(f"The size {text} is larger than the region, which is {part[0]} × {part[1]} pixels.")
     if not limits.allow(width, height):
         raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from limner.annotations.document import AnnotatedPage, Document
 from limner.core.errors import NotFoundError
@@ -34,9 +34,9 @@ class PublishedDocument:
         """By when it was changed last."""
         return f"{self._stored.id} {self._stored.updated_at.isoformat()}"
 
-    def numbers(self) -> Sequence[int]:
+    def titles(self) -> Mapping[int, str]:
         """It is one document."""
-        return (0,)
+        return {0: self.title}
 
     def document(self, number: int, place: Place) -> Document:
         """Itself; its pages are read anew each time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from limner.annotations.document import AnnotatedPage, Document
@@ -51,9 +51,9 @@ class PublishedJob:
         """By its last event: there is one for every page that is done."""
         return f"{self._job.id} {self._job.seq} {self._job.pages.done}"
 
-    def numbers(self) -> Sequence[int]:
-        """Of the documents that have pages."""
-        return [each.number for each in documents_of(self._blobs, self._job) if each.pages]
+    def titles(self) -> Mapping[int, str]:
+        """The documents that have pages."""
+        return {each.number: each.title for each in documents_of(self._blobs, self._job) if each.pages}
 
     def document(self, number: int, place: Place) -> Document:
         """One of its documents, with the pages that are done or have failed so far."""
@@ -65,7 +65,7 @@ class PublishedJob:
             rights=described["rights"],
             metadata=described["metadata"],
         )
-        base = place.base if len(self.numbers()) == 1 else place.document(number)
+        base = place.base if len(self.titles()) == 1 else place.document(number)
         return published_document(document, number, place, base, served=_is_ours(described))
 
     def page(self, number: int, index: int) -> AnnotatedPage:

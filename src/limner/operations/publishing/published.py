@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -25,8 +25,8 @@ class Published(Protocol):
     def stamp(self) -> str:
         """Changes whenever a manifest of it would."""
 
-    def numbers(self) -> Sequence[int]:
-        """The numbers of its documents."""
+    def titles(self) -> Mapping[int, str]:
+        """Its documents: number → title."""
 
     def document(self, number: int, place: Place) -> Document:
         """One of its documents, with the addresses that it has when published there."""

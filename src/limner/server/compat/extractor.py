@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, UploadFile
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
 from limner.core.errors import LimnerError, WrongTokenError
@@ -93,7 +93,7 @@ async def delete_detect(
     return PlainTextResponse(said, headers={"Location": f"{base}/v1/jobs/{job.id}"})
 
 
-@router.get("/models", summary="List the models as files", response_model=dict[str, str])
+@router.get("/models", summary="List the models as files", response_class=JSONResponse)
 def models(state: StateDep, caller: CallerDep) -> dict[str, str]:
     """Names and aliases with `.pt` behind them, and when each was installed."""
     found = models_by_name(state.services.libraries.of(caller.workspace_id))

@@ -60,7 +60,7 @@ async def info(request: Request, key: Key, number: Number, index: Index, state: 
     response_class=Response,
     responses={200: {"description": "The image.", "content": {kind: {} for kind in MEDIA_TYPES.values()}}},
 )
-async def image(  # noqa: PLR0913 - the parts of an address
+async def image(
     request: Request,
     key: Key,
     number: Number,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from limner import __version__
 from limner.annotations.document import Document
-from limner.annotations.formats.iiif import CONTEXT, IIIF
+from limner.annotations.formats.iiif import CONTEXT
 from limner.annotations.formats.iiif_properties import language_map
 from limner.annotations.formats.protocol import WRITERS
 from limner.operations.documents.rendering import Rendered, render, render_first
@@ -33,11 +34,10 @@ _FILE: dict[int | str, dict[str, Any]] = {
 def whole(request: Request, key: Key, state: StateDep) -> Response:
     """The manifest of a document or job; of a job with several documents a collection of their manifests."""
     found = opened(request, state, key)
-    numbers = found.published.numbers()
-    if len(numbers) == 1:
-        return _manifest(request, found, numbers[0])
-    documents = {number: found.published.document(number, found.place) for number in numbers}
-    return JSONResponse(_collection(found, documents), headers=found.fresh(), media_type=IIIF.media_type)
+    titles = found.published.titles()
+    if len(titles) == 1:
+        return _manifest(request, found, *titles)
+    return JSONResponse(_collection(found, titles), headers=found.fresh(), media_type=WRITERS.get("iiif").media_type)
 
 
 @router.get("/{number}/manifest.json", summary="Open one document", response_class=Response, responses=_MANIFEST)
@@ -77,7 +77,8 @@ def _manifest(request: Request, found: Opened, number: int) -> Response:
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     document = found.published.document(number, found.place)
-    return StreamingResponse(render(IIIF, [document], document.title).chunks, 200, headers, IIIF.media_type)
+    rendered = render(WRITERS.get("iiif"), [document], document.title)
+    return StreamingResponse(rendered.chunks, 200, headers, rendered.media_type)
 
 
 def _sent(found: Opened, rendered: Rendered) -> StreamingResponse:
@@ -86,7 +87,7 @@ def _sent(found: Opened, rendered: Rendered) -> StreamingResponse:
     return answer
 
 
-def _collection(found: Opened, documents: dict[int, Document]) -> dict[str, Any]:
+def _collection(found: Opened, titles: Mapping[int, str]) -> dict[str, Any]:
     return {
         "@context": CONTEXT,
         "id": found.place.manifest,
@@ -96,8 +97,8 @@ def _collection(found: Opened, documents: dict[int, Document]) -> dict[str, Any]
             {
                 "id": f"{found.place.document(number)}/manifest.json",
                 "type": "Manifest",
-                "label": language_map(document.title) or {"none": [document.id]},
+                "label": language_map(title) or {"none": [str(number + 1)]},
             }
-            for number, document in documents.items()
+            for number, title in titles.items()
         ],
     }

@@ -126,9 +126,17 @@ async def system_resolver(host: str, port: int) -> list[str]:
 class Guard:
     """Resolves names to the addresses that may be connected to."""
 
-    def __init__(self, allowed: Sequence[Network] = (), resolve: Resolver = system_resolver) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[Network] = (),
+        resolve: Resolver = system_resolver,
+        *,
+        setting: str = "LIMNER_SOURCE_NETWORKS",
+    ) -> None:
         self._allowed = tuple(allowed)
         self._resolve = resolve
+        #: The setting that allows more, for the message.
+        self._setting = setting
 
     async def addresses(self, host: str, port: int) -> list[str]:
         """Where to connect to; raises `AddressRefusedError`, `FetchError` (no such name) or `OSError`."""
@@ -152,12 +160,11 @@ class Guard:
             raise FetchError(f"The host {host} has no address.")
         return found
 
-    @staticmethod
-    def _refuse(host: str, reasons: dict[Address, str | None]) -> None:
+    def _refuse(self, host: str, reasons: dict[Address, str | None]) -> None:
         address, reason = next(iter(reasons.items()))
         where = f"{host} is" if host == str(address) else f"{host} has the address {address}, which is"
         raise AddressRefusedError(
             f"{where} not on the public internet ({reason} address), so it is not fetched.",
-            hint=f"If you trust it, name its network in LIMNER_SOURCE_NETWORKS, for example {address}/"
+            hint=f"If you trust it, name its network in {self._setting}, for example {address}/"
             f"{address.max_prefixlen}.",
         )
