@@ -109,6 +109,13 @@ class Settings(BaseSettings):
         "private, loopback and link-local addresses are refused.",
     )
 
+    conversion_memory: int = Field(
+        default=6_000_000_000, gt=0, description="Memory that the conversion of an uploaded model may take, bytes."
+    )
+    conversion_seconds: float = Field(
+        default=900.0, gt=0, description="Seconds that the conversion of an uploaded model may take."
+    )
+
     database_url: str = Field(
         default="", description="Database, `sqlite:///…` or `postgresql://…`; empty for SQLite in the data folder."
     )

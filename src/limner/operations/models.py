@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -90,25 +91,28 @@ def add_model(
     The model is loaded and tried on a drawn picture first: what cannot run is not installed. Raises
     `BundleError` or `ModelError`.
     """
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store.folder) as folder:
+        prepared = prepare_model(path, Path(folder), wishes, kind=kind, threads=threads, send=send)
+        return dataclasses.replace(prepared, bundle=store.add(prepared.bundle, replace=replace))
+
+
+def prepare_model(
+    path: Path, folder: Path, wishes: Wishes, *, kind: str | None = None, threads: int = 0, send: Sender | None = None
+) -> AddedModel:
+    """Make the bundle that would be installed, in an empty folder unless it is one already, and try it."""
     for wish, what in ((wishes.name, "a model"), (wishes.version, "a version")):
         if wish is not None:
             checked_name(wish, what)
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=store.folder) as folder:
-        bundle, importer = _as_bundle(path, Path(folder), wishes, kind)
-        predictor, load_seconds = _timed(lambda: _load(bundle, threads, send))
-        try:
-            page_seconds = _timed(lambda: _predict(predictor, drawn_picture()))[1]
-        finally:
-            predictor.close()
-        if bundle.page_seconds is None:
-            bundle = bundle.changed(page_seconds=round(page_seconds, 4))
-        return AddedModel(
-            bundle=store.add(bundle, replace=replace),
-            importer=importer,
-            load_seconds=load_seconds,
-            page_seconds=page_seconds,
-        )
+    bundle, importer = _as_bundle(path, folder, wishes, kind)
+    predictor, load_seconds = _timed(lambda: _load(bundle, threads, send))
+    try:
+        page_seconds = _timed(lambda: _predict(predictor, drawn_picture()))[1]
+    finally:
+        predictor.close()
+    if bundle.page_seconds is None:
+        bundle = bundle.changed(page_seconds=round(page_seconds, 4))
+    return AddedModel(bundle=bundle, importer=importer, load_seconds=load_seconds, page_seconds=page_seconds)
 
 
 def list_models(store: ModelStore) -> list[ModelSummary]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torchvision.ops import box_iou
 
 from limner.core.errors import BundleError
 from limner.models.bundle_files import TRAINING, copy_bundle
@@ -41,8 +42,8 @@ def learner() -> LiteLearner:
     torch.manual_seed(1)
     learner = LiteLearner(LABELS, width=8)
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1.5e-2)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-2, total_steps=100, pct_start=0.2)
-    for step in range(100):
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1.5e-2, total_steps=120, pct_start=0.2)
+    for step in range(120):
         images, targets = zip(*(scene(4 * step + at) for at in range(4)), strict=True)
         loss = sum(learner.losses(images, targets).values())
         optimiser.zero_grad()
@@ -53,13 +54,14 @@ def learner() -> LiteLearner:
 
 
 def test_it_learns_to_find_squares(learner: LiteLearner) -> None:
-    images, targets = zip(*(scene(10_000 + at) for at in range(4)), strict=True)
-    for found, target in zip(learner.predict(images, 0.2), targets, strict=True):
-        for label, box in zip(target.labels, target.boxes, strict=True):
-            own = found.boxes[found.labels == label]
-            assert len(own) >= 1
-            assert (own[0] - box).abs().max() < 6
+    images, targets = zip(*(scene(10_000 + at) for at in range(8)), strict=True)
+    overlaps = []
+    for found, target in zip(learner.predict(images, 0.1), targets, strict=True):
         assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+        for label, box in zip(target.labels, target.boxes, strict=True):
+            best = found.boxes[found.labels == label][:1]
+            overlaps.append(float(box_iou(best, box[None]).sum()))
+    assert sum(overlaps) / len(overlaps) > 0.6
 
 
 def test_images_of_different_sizes_go_together(learner: LiteLearner) -> None:

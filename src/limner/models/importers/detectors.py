@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 #: Sizes of the drawn pages that network and file are compared on; small, for they run three times.
 _SAMPLES = ((352, 288), (224, 320))
-#: Detections that agree have so much in common …
+#: Detections that agree have so much in common, or edges so near (thin boxes have little in common soon), pixels …
 _SAME_BOX = 0.99
+_SAME_EDGE = 0.25
 #: … and scores so near; those that lie nearer to the least score may be there or not.
 _SAME_SCORE = 0.002
 _BORDERLINE = 0.004
@@ -100,6 +101,7 @@ def _missing(expected: Arrays, actual: Arrays) -> float:
     if not len(clear):
         return 0.0
     same = box_iou(boxes[clear], actual[0]) >= _SAME_BOX
+    same |= np.abs(boxes[clear, None] - actual[0][None]).max(axis=2, initial=0) <= _SAME_EDGE
     same &= labels[clear, None] == actual[2][None]
     same &= np.abs(scores[clear, None] - actual[1][None]) <= _SAME_SCORE
     if len(expected) > 3 and same.any():

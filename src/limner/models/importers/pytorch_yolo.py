@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from limner.models.architectures.yolo import Yolo
 
 #: Modules whose classes may stand in these checkpoints, as records.
-_KNOWN = ("models", "utils", "ultralytics", "torch.nn.modules")
-_NETWORKS = {
+_KNOWN = ("models", "utils", "yolov5.models", "yolov5.utils", "ultralytics", "torch.nn.modules")
+_NETWORKS: dict[str, Literal["yolov5", "ultralytics"]] = {
     "models.yolo.Model": "yolov5",
     "models.yolo.DetectionModel": "yolov5",
     "models.yolo.SegmentationModel": "yolov5",
+    # The same program as it is packaged.
+    "yolov5.models.yolo.Model": "yolov5",
+    "yolov5.models.yolo.DetectionModel": "yolov5",
+    "yolov5.models.yolo.SegmentationModel": "yolov5",
     "ultralytics.nn.tasks.DetectionModel": "ultralytics",
     "ultralytics.nn.tasks.SegmentationModel": "ultralytics",
 }
@@ -115,7 +119,7 @@ def _network(found: object, name: str) -> tuple[Opaque, Literal["yolov5", "ultra
     for key in ("ema", "model"):
         record = table.get(key)
         if isinstance(record, Opaque) and record.name in _NETWORKS:
-            return record, "ultralytics" if _NETWORKS[record.name] == "ultralytics" else "yolov5"
+            return record, _NETWORKS[record.name]
         if isinstance(record, Opaque) and record.kind in _OTHER_TASKS:
             raise BundleError(f"{name} holds a {record.kind}; Limner reads networks that detect or segment.", hint=_HINT)
     raise CheckpointError(f"{name} holds no network of YOLOv5 or ultralytics.")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from limner.core.errors import BundleError, MissingExtraError
 from limner.models.bundle import Bundle
+from limner.models.bundle_files import write_bundle
 from limner.models.importers.checkpoints import refused_names
 from limner.models.importers.onnx_yolo import ONNX_YOLO
 from limner.models.importers.protocol import Wishes, name_from
@@ -58,7 +59,7 @@ class UltralyticsExport:
                 raise BundleError(f"ultralytics has made no ONNX file of {path.name}.")
             bundle = ONNX_YOLO.convert(exported, folder, wishes)
         provenance = {"source": path.name, "converter": f"limner {self.name}"}
-        return bundle.changed(provenance=provenance)
+        return write_bundle(bundle.changed(provenance=provenance), folder)
 
 
 #: The importer, for the registry.
