@@ -2,14 +2,13 @@
 
 Three ``limner serve``, each a process of its own on the same model, stand side by side and are loaded in
 turns, as in ``annotate_api``: one that tracks nothing, one that tells a real MLflow server (on SQLite, on
-the same cores: what it takes is measured apart), one whose MLflow is not there. Timings go out every five
+the same cores: what it takes is measured apart), one whose MLflow is not there. Timings go out every ten
 seconds, so each turn is longer than that. Given are the throughput and, since that is noisy, the processor time
 of the server for one image, over everything from the first turn to the last.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import statistics
 import tempfile
@@ -18,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-
 from benchmarks.annotate_api import Load, Server, cpu_of, loaded, picture, served
+
 from limner.core.settings import Settings
 from limner.models.runtimes.onnx import cores
 from limner.models.store import ModelStore
@@ -28,8 +27,8 @@ from tests import mlflow_server
 from tests.limner_process import free_port
 from tests.models.networks import yolov5n_like_bundle
 
-ROUNDS = 3
-WARM, SECONDS = 2.0, 6.0
+ROUNDS = 1
+WARM, SECONDS = 2.0, 12.0
 AIM = 0.98
 
 
@@ -66,7 +65,7 @@ def tree_cpu(log: Path) -> float:
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
-                if Path(os.readlink(process / "cwd")) == log:
+                if (process / "cwd").readlink() == log:
                     out += cpu_of(int(process.name))
             except OSError:  # it has ended, or is another user's
                 continue
@@ -120,10 +119,8 @@ def main() -> None:
         print(f"{cores()} cores, {ROUNDS} turns of {SECONDS:g} s for each")
         report(off, [on, stopped])
         print(f"MLflow itself took {spent / on.images * 1000:.2f} ms of processor time for each image")
-        print(
-            f"timings that it has: {counted(on, 'limner_tracking_sent'):.0f}, lost: {counted(on, 'limner_tracking_lost'):.0f}; ",
-            end="",
-        )
+        sent, lost = (counted(on, f"limner_tracking_{name}") for name in ("sent", "lost"))
+        print(f"timings that it has: {sent:.0f}, lost: {lost:.0f}; ", end="")
         print(f"attempts to reach the stopped one: {counted(stopped, 'limner_tracking_failures'):.0f}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,8 @@ def run(settings: Settings) -> int:
     with listening(settings.host, settings.port) as listener:
         prepare(settings)
         server = _server(settings, listener)
-        server.run(sockets=[listener])
+        with suppress(SystemExit):  # by `_stop`: uvicorn raises a signal again when it has stopped
+            server.run(sockets=[listener])
     return ALL_DONE if server.started else NOTHING
 
 

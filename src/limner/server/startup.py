@@ -28,6 +28,7 @@ def open_state(settings: Settings, stack: ExitStack) -> AppState:
     from limner.operations.publishing.opening import Publisher
     from limner.operations.services import Services
     from limner.operations.tokens import HOME
+    from limner.operations.uploads.conversions import Conversions
     from limner.storage.blobs import Blobs
     from limner.storage.database import Database
     from limner.storage.workspaces import Workspaces
@@ -65,6 +66,7 @@ def open_state(settings: Settings, stack: ExitStack) -> AppState:
         publisher=Publisher(database, blobs, services),
         shelf=shelf,
         ahead=ahead,
+        conversions=Conversions(settings),
     )
 
 

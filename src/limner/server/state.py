@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from limner.operations.images.shelf import Shelf
     from limner.operations.publishing.opening import Publisher
     from limner.operations.services import Services
+    from limner.operations.uploads.conversions import Conversions
     from limner.storage.blobs import Blobs
     from limner.storage.database import Database
 
@@ -51,6 +52,8 @@ class AppState:
     #: Threads that viewers may take, and that may make tiled images: the others are for the API.
     viewing: anyio.CapacityLimiter = field(default_factory=_viewers)
     making: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
+    #: Takes uploaded models in.
+    conversions: Conversions
     #: Held while a model is loaded only to try it: one more in memory is enough.
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
     #: What Label Studio waits for.

@@ -29,7 +29,7 @@ MOST_FILES = 200_000
 LARGEST = 100_000_000_000
 _MOST_RATIO = 200
 _SMALL = 100_000_000
-_LARGEST_YAML = 200_000
+_LARGEST_YAML = 100_000
 _LARGEST_LABELS = 10_000
 _ENCRYPTED = 1
 _BLOCK = 1 << 20
@@ -132,10 +132,10 @@ def _count(archive: BinaryIO) -> tuple[int, int]:
         raise FormatError(f"The dataset is no zip file that can be read: {error}.") from error
     archive.seek(0, 2)
     _check_size(entries, archive.tell())
-    names = set[str]()
+    names = dict[str, str]()
     for each in entries:
         _check_entry(each, names)
-    files = [PurePosixPath(name) for name in names if not is_hidden(name)]
+    files = [PurePosixPath(name) for name in names.values() if not is_hidden(name)]
     images = sum(path.suffix.lower() in SUFFIXES for path in files)
     if not images:
         raise FormatError("There are no images in the zip file.", hint="YOLO's layout: images/… and labels/….")
@@ -150,7 +150,8 @@ def _check_size(entries: list[zipfile.ZipInfo], size: int) -> None:
         raise TooLargeError(f"The zip file has {size:,} bytes and would unpack to {total:,}: that is refused.")
 
 
-def _check_entry(each: zipfile.ZipInfo, names: set[str]) -> None:
+def _check_entry(each: zipfile.ZipInfo, names: dict[str, str]) -> None:
+    """Raise `FormatError` for an entry that must not be unpacked; the others are gathered, by name in small letters."""
     name = plain_text(each.filename)[:100]
     if escapes(each.filename) or "\0" in each.orig_filename:
         raise FormatError(f"The entry {name} leads out of the zip file.")
@@ -162,7 +163,7 @@ def _check_entry(each: zipfile.ZipInfo, names: set[str]) -> None:
         return
     if each.filename.casefold() in names:
         raise FormatError(f"The zip file has two entries {name}.")
-    names.add(each.filename.casefold())
+    names[each.filename.casefold()] = each.filename
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ from typing import Any
 
 from limner.core.errors import BundleError, LimnerError, ModelError, TooManyRequestsError
 from limner.core.settings import Settings
-from limner.models.bundle import Bundle, parse_bundle
 from limner.models.bundle_files import read_bundle
 from limner.models.importers.protocol import Wishes
 from limner.models.store import ModelStore
@@ -27,9 +26,8 @@ _MOST_WAITING = 8
 #: What the process may see of our environment: where programs and temporary files are, and nothing secret.
 _SEEN = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "SYSTEMROOT", "PYTHONPATH", "VIRTUAL_ENV",
          "LD_LIBRARY_PATH", "TESSDATA_PREFIX", "SSL_CERT_FILE")  # fmt: skip
-_KINDS = {each.code: each for each in (LimnerError, BundleError, ModelError)}
-#: Most that the process may say, bytes: labels are the longest part.
-_LONGEST_ANSWER = 64_000_000
+#: Most that the process may say, bytes.
+_LONGEST_ANSWER = 1_000_000
 
 
 class Conversions:
@@ -62,7 +60,8 @@ class Conversions:
     ) -> AddedModel:
         with _folder() as folder:
             said = await self._converted(_task(path, folder, wishes, kind, self._settings))
-            bundle = await asyncio.to_thread(_bundle, said, folder)
+            # Its weights are checked once more, by us.
+            bundle = await asyncio.to_thread(read_bundle, folder)
             return AddedModel(
                 bundle=await asyncio.to_thread(store.add, bundle, replace=replace),
                 importer=said["importer"],
@@ -98,8 +97,7 @@ class Conversions:
     def _read(self, answer: bytes, code: int) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(answer) if code == 0 and answer else {"memory": True, "code": code}
         if "error" in said:
-            # Kinds that are not among these are of the same families; their message tells.
-            raise _KINDS.get(said["error"], _family(said["error"]))(said["message"], hint=said["hint"])
+            raise _kind(said["error"])(said["message"], hint=said["hint"])
         if "memory" in said:
             raise BundleError(
                 f"The conversion was ended: it needed more than {self._settings.conversion_memory:,} bytes of memory, "
@@ -109,14 +107,12 @@ class Conversions:
         return said
 
 
-def _family(code: str) -> type[LimnerError]:
-    """The class of an error by its code; the nearest above it where it takes other arguments."""
+def _kind(code: str) -> type[LimnerError]:
+    """The class of an error by its code; `BundleError` for one that takes other arguments."""
     found = [LimnerError]
     for each in found:
-        if each.code == code and each.__init__ is LimnerError.__init__:
-            return each
         found.extend(each.__subclasses__())
-    return BundleError
+    return next((each for each in found if each.code == code and "__init__" not in vars(each)), BundleError)
 
 
 async def _talk(process: asyncio.subprocess.Process, task: dict[str, Any]) -> bytes:
@@ -126,11 +122,11 @@ async def _talk(process: asyncio.subprocess.Process, task: dict[str, Any]) -> by
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died at once: its code tells
         process.stdin.write(json.dumps(task).encode() + b"\n")
         await process.stdin.drain()
-    answer = await process.stdout.read(_LONGEST_ANSWER + 1)
+    answer = b""
     while part := await process.stdout.read(_LONGEST_ANSWER):
         answer += part
         if len(answer) > _LONGEST_ANSWER:
-            raise BundleError("The model says too much of itself.")
+            raise BundleError("The conversion says more than any model has to say.")
     return answer
 
 
@@ -161,11 +157,6 @@ def _task(path: Path, folder: Path, wishes: Wishes, kind: str | None, settings: 
             "user_agent": settings.user_agent,
         },
     }
-
-
-def _bundle(said: dict[str, Any], folder: Path) -> Bundle:
-    """The bundle that the process has made: its weights are checked once more, by us."""
-    return read_bundle(folder).changed(**parse_bundle(said["bundle"]).model_dump())
 
 
 @contextmanager

@@ -18,8 +18,10 @@ from typing import Any, TextIO
 
 from limner.core.errors import LimnerError
 from limner.core.settings import Settings
+from limner.models.bundle import render_bundle
+from limner.models.bundle_files import MANIFEST, write_text
 from limner.models.importers.protocol import Wishes
-from limner.operations.models import AddedModel, prepare_model
+from limner.operations.models import prepare_model
 from limner.operations.services import model_calls
 
 
@@ -62,12 +64,9 @@ def convert(task: dict[str, Any]) -> dict[str, Any]:
         return {"error": error.code, "message": error.message, "hint": error.hint}
     except MemoryError:
         return {"memory": True}
-    return _said(made)
-
-
-def _said(made: AddedModel) -> dict[str, Any]:
+    # With what people wished, and how long a page took.
+    write_text(Path(task["folder"]) / MANIFEST, render_bundle(made.bundle))
     return {
-        "bundle": made.bundle.model_dump_json(),
         "importer": made.importer,
         "load_seconds": made.load_seconds,
         "page_seconds": made.page_seconds,

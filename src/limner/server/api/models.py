@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -19,7 +20,6 @@ from limner.models.importers.protocol import Wishes
 from limner.operations.library import WorkspaceStore
 from limner.operations.models import (
     ModelSummary,
-    add_model,
     list_models,
     remove_model,
     set_alias,
@@ -123,11 +123,14 @@ _UPLOAD = {
                         "file": {
                             "type": "string",
                             "format": "binary",
-                            "description": "A bundle as zip, or an ONNX file that an importer knows.",
+                            "description": "A bundle as zip, or a file that an importer knows: ONNX, a checkpoint, "
+                            "or a zip file of what belongs together.",
                         },
                         "name": {"type": "string", "description": "Name to give it; the file's by default."},
                         "version": {"type": "string"},
                         "labels": {"type": "string", "description": "In the network's order, separated by commas."},
+                        "kind": {"type": "string", "description": "Name of an importer, where it cannot be told."},
+                        "replace": {"type": "boolean", "description": "Replace one of the same name and version."},
                     },
                 }
             }
@@ -138,10 +141,11 @@ _UPLOAD = {
 
 @router.post("", status_code=201, summary="Upload a model", openapi_extra=_UPLOAD)
 async def upload(request: Request, response: Response, state: StateDep, caller: AdminDep) -> ModelAnswer:
-    """It is loaded and tried once before it is installed, for this workspace alone."""
+    """It is converted where it is no bundle, loaded and tried once, all in a process of its own with limits of
+    memory and time; then it is installed, for this workspace alone. The answer comes when that is done.
+    """
     async with request.form(max_files=1, max_fields=10) as form:
-        file, wishes = _read_form(form)
-        ref = await run_in_threadpool(_add, file, wishes, state, caller)
+        ref = await _add(_read_form(form), state, caller)
     response.headers["Location"] = f"/v1/models/{ref}"
     return await run_in_threadpool(_show, ref, state, caller)
 
@@ -175,7 +179,8 @@ def delete_alias(alias: Alias, state: StateDep, caller: AdminDep) -> None:
 def test(ref: Ref, state: StateDep, caller: AdminDep) -> TrialAnswer:
     """Check its weights, load it and time it on a drawn picture."""
     with state.one_at_a_time:
-        trial = try_model(_store(state, caller), ref, threads=state.settings.threads)
+        calls = state.services.model_calls
+        trial = try_model(_store(state, caller), ref, threads=state.settings.threads, send=calls)
     return TrialAnswer.model_validate(trial, from_attributes=True)
 
 
@@ -188,14 +193,33 @@ def _show(ref: str, state: AppState, caller: Caller) -> ModelAnswer:
     return ModelAnswer.of(show_model(store, ref), store)
 
 
-def _read_form(form: FormData) -> tuple[UploadFile, Wishes]:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An uploaded model, and what is said of it."""
+
+    file: UploadFile
+    wishes: Wishes
+    kind: str | None
+    replace: bool
+
+
+def _read_form(form: FormData) -> _Sent:
     fields = dict(form.multi_items())
     file = fields.pop("file", None)
     if not isinstance(file, UploadFile):
-        raise UsageError("There is no model.", hint="Send a bundle (zip) or an ONNX file as `file`.")
-    if unknown := sorted(set(fields) - {"name", "version", "labels"}):
+        raise UsageError("There is no model.", hint="Send a bundle (zip), an ONNX file or a checkpoint as `file`.")
+    if unknown := sorted(set(fields) - {"name", "version", "labels", "kind", "replace"}):
         raise UsageError(f"There is no field {', '.join(unknown)[:100]} here.")
-    return file, Wishes(_text(fields, "name"), _text(fields, "version"), _labels(_text(fields, "labels")))
+    wishes = Wishes(_text(fields, "name"), _text(fields, "version"), _labels(_text(fields, "labels")))
+    return _Sent(file, wishes, _text(fields, "kind"), _flag(_text(fields, "replace")))
+
+
+def _flag(text: str | None) -> bool:
+    if text is None or text.lower() in ("false", "0", "no"):
+        return False
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    raise UsageError("The field replace is true or false.")
 
 
 def _text(fields: dict[str, Any], name: str) -> str | None:
@@ -206,14 +230,16 @@ def _labels(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(label.strip() for label in text.split(",") if label.strip())
 
 
-def _add(file: UploadFile, wishes: Wishes, state: AppState, caller: Caller) -> str:
-    """Install an uploaded model; gives its name and version. Blocks while it is tried."""
+async def _add(sent: _Sent, state: AppState, caller: Caller) -> str:
+    """Install an uploaded model; gives its name and version."""
     # Its suffix says what it is, and the rest is its name unless another is wished for.
-    name = safe_name((file.filename or "").replace("\\", "/").rpartition("/")[2], "model")
-    with tempfile.TemporaryDirectory(prefix="limner-upload-") as folder, state.one_at_a_time:
+    name = safe_name((sent.file.filename or "").replace("\\", "/").rpartition("/")[2], "model")
+    with tempfile.TemporaryDirectory(prefix="limner-upload-") as folder:
         path = Path(folder) / name
-        _copy(file.file, path)
-        return add_model(_store(state, caller), path, wishes, threads=state.settings.threads).bundle.ref
+        await run_in_threadpool(_copy, sent.file.file, path)
+        store = _store(state, caller)
+        added = await state.conversions.add(store, path, sent.wishes, kind=sent.kind, replace=sent.replace)
+        return added.bundle.ref
 
 
 def _copy(source: BinaryIO, path: Path) -> None:

@@ -113,8 +113,9 @@ class LiteArchitecture:
 
 
 def _found(scores: Tensor, boxes: Tensor, image: Tensor, threshold: float) -> Found:
-    rows, labels = torch.nonzero(scores >= threshold, as_tuple=True)
-    sure, corners = scores[rows, labels], boxes[rows]
+    best, label = scores.max(dim=1)  # one label a point, as it will be served
+    rows = torch.nonzero(best >= threshold)[:, 0]
+    sure, labels, corners = best[rows], label[rows], boxes[rows]
     limits = corners.new_tensor([image.shape[-1], image.shape[-2]] * 2)
     corners = torch.minimum(corners.clamp(min=0), limits)
     kept = batched_nms(corners, sure, labels, _IOU)[:_MOST]

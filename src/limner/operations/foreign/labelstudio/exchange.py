@@ -72,9 +72,8 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 class LateSender:
     """Sends predictions to Label Studio's API, tried again with growing pauses."""
 
-    def __init__(self, settings: Settings, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pauses = pauses
 
     async def send(self, project: Project, task: int | str, prediction: Prediction) -> None:
         """Put a prediction for a task into the project; what does not get through is told in the log."""
@@ -86,7 +85,7 @@ class LateSender:
         headers = {"Content-Type": "application/json", "Authorization": project.authorization}
         sender, url = GuardedSender(self._settings), f"{project.hostname}/api/predictions/"
         said: str | None = None
-        for pause in (0.0, *self._pauses):
+        for pause in (0.0, *PAUSES):
             await asyncio.sleep(pause)
             said, again = await asyncio.to_thread(_attempt, sender, url, headers, data)
             if said is None:
