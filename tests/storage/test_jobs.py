@@ -60,6 +60,14 @@ def test_the_list_goes_back_in_time_page_by_page(database: Database, workspace: 
     assert [job.id for job in jobs.list(status="cancelled")] == [made[2]]
 
 
+def test_they_are_counted_by_their_state(database: Database, workspace: Workspace, other: Workspace) -> None:
+    jobs = Jobs(database, workspace.id)
+    Jobs(database, other.id).add(NEW)
+    made = [jobs.add(NEW) for _ in range(3)]
+    jobs.cancel(made[0].id)
+    assert [jobs.count(status) for status in ("queued", "running", "cancelled")] == [2, 0, 1]
+
+
 def test_a_workspace_has_no_way_to_the_jobs_of_another(
     database: Database, workspace: Workspace, other: Workspace
 ) -> None:

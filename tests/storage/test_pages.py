@@ -82,3 +82,15 @@ def test_a_long_job_keeps_and_gives_all_its_results(database: Database, workspac
     results = list(JobPages(database, workspace.id).results(task.job.id))
     assert len(results) == 2000
     assert sum(len(result["annotations"]) for _, result in results if result) == 50 * 50
+
+
+def test_results_are_forgotten_and_the_pages_stay_done(database: Database, workspace: Workspace, task: Task) -> None:
+    board, pages = Board(database), JobPages(database, workspace.id)
+    for number in range(3):
+        board.step(task, None, number)
+        board.step(task, PageStep(number, {"annotations": []}), None)
+    pages.forget_results(task.job.id, 1, 2)
+    assert [result is None for _, result in pages.results(task.job.id)] == [False, True, True, True, True]
+    assert [page.number for page in pages.list(task.job.id, status="done")] == [0, 1, 2]
+    with pytest.raises(NotFoundError):
+        JobPages(database, "elsewhere").forget_results(task.job.id, 0, 1)

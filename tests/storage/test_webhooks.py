@@ -99,3 +99,34 @@ def test_a_workspace_has_no_way_to_the_webhooks_of_another(
         with pytest.raises(NotFoundError):
             act(delivery.id)
     assert theirs.list() == []
+
+
+def _told(deliveries: Deliveries, event: str, job_id: str, url: str = "https://app.example/notify") -> Delivery:
+    return deliveries.add(event, url, b"{}", content_type="application/json", job_id=job_id)
+
+
+def test_messages_of_a_job_for_one_address_go_one_after_another(
+    database: Database, workspace: Workspace, deliveries: Deliveries
+) -> None:
+    job = Jobs(database, workspace.id).add(NewJob(kind="annotate", queue="q"))
+    first, second = (_told(deliveries, event, job.id) for event in ("job.started", "job.finished"))
+    elsewhere = _told(deliveries, "job.finished", job.id, "https://other.example")
+    assert {one.id for one in take_due(database, limit=5, lease=MINUTE)} == {first.id, elsewhere.id}
+    assert take_due(database, limit=5, lease=MINUTE) == []
+    _note(database, first, None)
+    assert [one.id for one in take_due(database, limit=5, lease=MINUTE)] == [second.id]
+
+
+def test_word_of_the_progress_is_not_sent_again_when_later_word_follows_it(
+    database: Database, workspace: Workspace, deliveries: Deliveries
+) -> None:
+    job = Jobs(database, workspace.id).add(NewJob(kind="annotate", queue="q"))
+    first = _told(deliveries, "job.started", job.id)
+    _note(database, first, "The receiver answered 500.", again=MINUTE)
+    assert deliveries.get(first.id).status == "pending"  # nothing has followed it yet
+    last = _told(deliveries, "job.finished", job.id)
+    _note(database, first, "The receiver answered 500.", again=MINUTE)
+    _note(database, last, "The receiver answered 500.", again=MINUTE)
+    _told(deliveries, "job.finished", job.id)
+    assert [deliveries.get(one.id).status for one in (first, last)] == ["failed", "pending"]
+    assert [one.id for one in deliveries.list(job_id=job.id, event="job.started")] == [first.id]

@@ -170,14 +170,16 @@ class NoTokenError(LimnerError):
     code = "no-token"
 
 
-class WrongTokenError(NoTokenError):
-    """The token is not valid."""
-
-
 class NotAllowedError(LimnerError):
     """The token does not allow this."""
 
     code = "not-allowed"
+
+
+class TrainingError(LimnerError):
+    """A run cannot go on."""
+
+    code = "training"
 
 
 class DatasetError(LimnerError):

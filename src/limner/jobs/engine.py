@@ -30,6 +30,8 @@ class Overview:
 
     queues: Sequence[QueueState]
     workers: Sequence[WorkerState]
+    #: When the oldest job was made that was not begun yet.
+    waiting_since: datetime | None = None
 
 
 class JobEngine:
@@ -97,7 +99,7 @@ class JobEngine:
 
     def overview(self) -> Overview:
         """The queues that have something to do, and the workers."""
-        return Overview(self._board.queues(), Workers(self._db).all())
+        return Overview(self._board.queues(), Workers(self._db).all(), self._board.waiting_since())
 
     def reap(self) -> int:
         """Look after the work of dead workers now; how many lanes and tasks were rescued."""

@@ -17,6 +17,7 @@ from typing import IO
 from limner.core.errors import BundleError
 from limner.models.bundle import Bundle, Weights, parse_bundle, render_bundle
 from limner.models.onnx_file import read_onnx
+from limner.models.pickles.archive import contents_size, map_file
 
 #: The description of the model.
 MANIFEST = "bundle.json"
@@ -28,6 +29,8 @@ _WEIGHTS = {"model.onnx": 1 << 31, "model.safetensors": 1 << 33}
 TRAINING = "training.safetensors"
 _LIMITS = _TEXTS | _WEIGHTS | {TRAINING: 1 << 33}
 _MOST_ENTRIES = 64
+#: Bytes of the list of files in an archive; checkpoints are archives too, with longer ones.
+_LONGEST_LIST = 1 << 20
 _CHUNK = 1 << 20
 
 
@@ -35,7 +38,7 @@ def is_bundle(path: Path) -> bool:
     """Whether a folder or zip file looks like a bundle."""
     if path.is_dir():
         return (path / MANIFEST).is_file()
-    if not path.is_file() or not zipfile.is_zipfile(path):
+    if not path.is_file() or not zipfile.is_zipfile(path) or (contents_size(map_file(path)) or 0) > _LONGEST_LIST:
         return False
     try:
         with zipfile.ZipFile(path) as archive:

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError, WrongTokenError
+from limner.core.errors import LimnerError, NotAllowedError, NoTokenError, SettingsError
 from limner.core.settings import Settings
 from limner.server.foreign import Doors, ForeignAPI, Guests
 from limner.server.problems import answer_to
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Paths under this need a token, whatever their route says.
 PROTECTED = "/v1/"
+
+
+class WrongTokenError(NoTokenError):
+    """The token is not valid."""
 
 
 @dataclass(frozen=True, slots=True)

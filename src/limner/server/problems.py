@@ -56,6 +56,7 @@ STATUS: Mapping[type[errors.LimnerError], HTTPStatus] = {
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.ModelError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.ModelNotFoundError: HTTPStatus.NOT_FOUND,
+    errors.TrainingError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DatasetError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DatasetNotFoundError: HTTPStatus.NOT_FOUND,
     errors.NotAllowedError: HTTPStatus.FORBIDDEN,

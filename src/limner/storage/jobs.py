@@ -146,6 +146,11 @@ class Jobs:
         with self._db.read() as c:
             return job_of(self._row(c, job_id))
 
+    def images_kept(self, job_id: str) -> bool:
+        """Whether the images of a job have not been deleted after their time; raises `NotFoundError`."""
+        with self._db.read() as c:
+            return bool(self._row(c, job_id).images_kept)
+
     def list(
         self, *, limit: int = 50, before: str | None = None, status: Status | None = None, kind: str | None = None
     ) -> Sequence[Job]:
@@ -161,6 +166,12 @@ class Jobs:
                 last = self._row(c, before)
                 query = query.where(sa.tuple_(JOBS.c.created_at, JOBS.c.id) < (last.created_at, last.id))
             return [job_of(row) for row in c.execute(query)]
+
+    def count(self, status: Status) -> int:
+        """How many jobs are in a state."""
+        mine = (JOBS.c.workspace_id == self._workspace) & (JOBS.c.status == status)
+        with self._db.read() as c:
+            return c.execute(sa.select(sa.func.count()).select_from(JOBS).where(mine)).scalar_one()
 
     def cancel(self, job_id: str) -> Job:
         """Cancel it: from now on nothing of it is begun, and what is under way has lost its right to write."""

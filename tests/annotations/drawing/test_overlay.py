@@ -5,7 +5,7 @@ from PIL import Image
 
 from limner.annotations.annotation import Annotation
 from limner.annotations.drawing.colours import colour_of
-from limner.annotations.drawing.overlay import draw_overlay
+from limner.annotations.drawing.overlay import Style, draw_overlay
 from limner.annotations.masks import mask_from_array
 from limner.annotations.shapes import Box, Polygon
 
@@ -81,3 +81,33 @@ def test_low_shapes_are_tagged_once_and_not_covered() -> None:
     plates = [(drawn[6 + 30 * n : 16 + 30 * n, 24:60] == colour_of("line")).all(axis=2).mean() for n in range(30)]
     assert plates[0] > 0.4
     assert max(plates[1:]) < 0.3
+
+
+def test_the_boxes_around_masks_are_drawn_where_they_are_wanted() -> None:
+    bits = np.zeros((300, 400), bool)
+    bits[100:150, 50:100] = bits[200:250, 300:350] = True
+    found = [Annotation(shape=mask_from_array(bits), label="text")]
+    between = (50, 200)  # on the left edge of the box, beside both parts
+    assert _at(draw_overlay(_paper(), found, (400, 300)), *between) == PAPER
+    assert _at(draw_overlay(_paper(), found, (400, 300), Style(boxes=True)), *between) == colour_of("text")
+
+
+def test_small_shapes_are_named_where_all_are_to_be() -> None:
+    found = [Annotation(shape=Box(50, 60 + 60 * number, 40, 8), label="text") for number in range(4)]
+
+    def tags(style: Style) -> int:
+        drawn = draw_overlay(_paper(), found, (400, 300), style)
+        return sum(_at(drawn, 52, 60 + 60 * number - 4) == colour_of("text") for number in range(4))
+
+    assert tags(Style()) == 1
+    assert tags(Style(every_tag=True)) == 4
+
+
+def test_a_fill_can_be_stronger() -> None:
+    found = [Annotation(shape=Box(50, 100, 200, 100), label="text")]
+    weak, strong = (
+        np.asarray(draw_overlay(_paper(), found, (400, 300), Style(fill=fill)))[150, 150].astype(int)
+        for fill in (56, 255)
+    )
+    assert tuple(strong) == colour_of("text")
+    assert tuple(weak) != colour_of("text")

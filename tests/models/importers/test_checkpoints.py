@@ -22,7 +22,7 @@ from limner.models.importers.checkpoints import (
     unknown_checkpoint,
 )
 from limner.models.importers.protocol import importer_for
-from limner.models.pickles.values import Opaque, TensorHeader
+from limner.models.pickles.values import Global, Opaque, TensorHeader
 from tests.models.importers.checkpoints import archive, calling, plain, saved, stand_ins, tensor_pickle
 
 KINDS = [
@@ -169,6 +169,25 @@ def test_nothing_that_a_known_class_could_do_is_done(tmp_path: Path):
     with pytest.raises(UnsafeCheckpointError, match=r"calls what it got from models\.common\.getattr"):
         read_checkpoint(path, ("models",))
     assert not trace.exists()
+
+
+class Segment(Detect):
+    def __init__(self):
+        super().__init__()
+        self.detect = Detect.forward
+
+
+def test_a_method_of_a_known_class_is_a_name(tmp_path: Path):
+    """As the heads of YOLOv5 that segment have one."""
+    with stand_ins({"models.yolo.Detect": Detect, "models.yolo.Segment": Segment}):
+        Detect.forward = lambda self: None
+        Detect.forward.__module__, Detect.forward.__qualname__ = "models.yolo", "Detect.forward"
+        torch.save(Segment(), tmp_path / "w.pt", pickle_protocol=2)
+    assert read_checkpoint(tmp_path / "w.pt", ("models",)).get("detect") == Global("models.yolo.Detect.forward")
+    # Reached from a class that everybody may name, it is refused.
+    path = archive(tmp_path / "v.pt", b"\x80\x02cbuiltins\ngetattr\n(cbuiltins\nobject\nU\x0e__subclasses__tR.")
+    with pytest.raises(UnsafeCheckpointError, match="names builtins.object.__subclasses__"):
+        read_checkpoint(path, ("models",))
 
 
 def test_arguments_of_our_constructors_are_checked(tmp_path: Path):

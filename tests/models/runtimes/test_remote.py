@@ -148,7 +148,13 @@ def test_an_input_of_another_name_is_refused(server: InferenceServer, local: Bun
     ],
 )
 def test_answers_that_make_no_sense(
-    server: InferenceServer, local: Bundle, options: RuntimeOptions, status: int, headers: dict, body: bytes, message: str
+    server: InferenceServer,
+    local: Bundle,
+    options: RuntimeOptions,
+    status: int,
+    headers: dict,
+    body: bytes,
+    message: str,
 ) -> None:
     predictor = REMOTE.load(remote(local, server.url), options)
     server.instead = (status, headers, body)
@@ -173,7 +179,10 @@ def test_several_threads_ask_at_once(server: InferenceServer, local: Bundle, opt
 @pytest.mark.parametrize("parameters", [{"url": "ftp://x"}, {"timeout": 0}, {"uri": "x"}, {"model": ""}])
 def test_odd_parameters_are_refused(local: Bundle, options: RuntimeOptions, parameters: dict) -> None:
     with pytest.raises(BundleError, match="parameters of bright"):
-        REMOTE.load(remote(local, "http://example.org").changed(parameters={"url": "http://x", "model": "a"} | parameters), options)
+        REMOTE.load(
+            remote(local, "http://example.org").changed(parameters={"url": "http://x", "model": "a"} | parameters),
+            options,
+        )
 
 
 @given(st.lists(st.tuples(st.sampled_from(["float32", "float16", "int64", "uint8"]), st.lists(st.integers(1, 4), max_size=3)), min_size=1, max_size=4))  # fmt: skip

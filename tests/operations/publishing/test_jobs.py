@@ -21,6 +21,7 @@ from limner.operations.images.shelf import Shelf
 from limner.operations.publishing.opening import Publisher
 from limner.operations.publishing.places import Place
 from limner.operations.publishing.published import Published
+from limner.storage.engine.retention import Retention
 from limner.storage.jobs import Job
 from tests.annotations.formats.files import one_file
 from tests.models.networks import bright_boxes_bundle
@@ -75,6 +76,9 @@ def test_images_that_were_sent_are_ours_to_give(place: Workplace) -> None:
     for index in (0, 2, 3):  # there, but not chosen
         with pytest.raises(NotFoundError):
             published.original(0, index)
+    Retention(place.database).job_images_gone(job.id)
+    with pytest.raises(NotFoundError, match="not kept any more"):
+        published.original(0, 1)
     place.desk().delete(job.id)
     assert shelf.find(f"jobs/{job.id}/images/tiles/0-1.tif") is None
 

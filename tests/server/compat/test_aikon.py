@@ -270,9 +270,9 @@ def test_what_was_found_is_forgotten_by_document_and_model(client: Client, libra
     both = client.started(experiment_id="a", model="bright", documents=documents)
     alone = client.started(experiment_id="b", model="bright", documents=documents[:1])
     assert {client.ended(each)["status"] for each in (both, alone)} == {"SUCCESS"}
-    assert client.post("one/delete?model_name=another").json() == {"doc": "one", "deleted": 0}
-    assert client.post("one/delete?model_name=bright.pt").json() == {"doc": "one", "deleted": 2}
-    assert client.post("one/delete").json() == {"doc": "one", "deleted": 0}
+    assert client.post("one/delete?model_name=another").json() == {"deleted": 0}
+    assert client.post("one/delete?model_name=bright.pt").json() == {"deleted": 2}
+    assert client.post("one/delete").json() == {"deleted": 0}
     results = f"{client.base}/regions/{both}/results"
     assert httpx.get(f"{results}/0/bright+a", trust_env=False).status_code == 404
     assert len(httpx.get(f"{results}/1/bright+a", trust_env=False).json()) == 1
@@ -299,6 +299,7 @@ _GOOD = {"type": "iiif", "src": "https://a.example/m.json"}
         {"documents": [_GOOD], "model": "nobody"},
         {"documents": [_GOOD], "parameters": {"model": ["bright"]}},
         {"documents": [_GOOD], "experiment_id": "\0"},
+        {"documents": [_GOOD], "experiment_id": "a/b"},
         {"documents": [_GOOD] * 1001},
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from starlette.testclient import TestClient
 
 from tests.server.api.work import files
@@ -79,10 +78,10 @@ def test_without_tokens_everything_of_the_own_workspace_is_open(make_client: Mak
     assert client.get(f"/iiif/{'0' * 32}/manifest.json").status_code == 404
 
 
-@pytest.mark.parametrize("key", ["x", "a" * 65, "%00" * 32, "..%2f..", "'or 1=1--" * 3])
-def test_what_is_no_key(client: TestClient, anonymous: TestClient, key: str) -> None:
-    for who in (client, anonymous):
-        assert who.get(f"/iiif/{key}/manifest.json").status_code in (404, 422)
+def test_what_is_no_key(client: TestClient, anonymous: TestClient) -> None:
+    for key in ("x", "a" * 65, "%00" * 32, "..%2f..", "'or 1=1--" * 3):
+        for who in (client, anonymous):
+            assert who.get(f"/iiif/{key}/manifest.json").status_code in (404, 422), key
 
 
 def test_viewers_have_a_limit_of_their_own(make_client: MakeClient) -> None:

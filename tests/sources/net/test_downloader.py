@@ -13,7 +13,7 @@ import pytest
 
 from limner.core.errors import FetchError, SettingsError
 from limner.core.settings import Settings
-from limner.sources.net.downloader import Downloader, Kind
+from limner.sources.net.downloader import Downloader, FreshDownloader, Kind
 from tests.sources.hostile_server import Reply
 
 JPEG = b"\xff\xd8\xff" + os.urandom(3000)
@@ -139,3 +139,14 @@ async def test_a_data_folder_that_cannot_be_written_is_said_to_all(make, tmp_pat
 def test_importing_it_loads_no_httpx():
     code = "import sys, limner.sources.net.downloader; sys.exit('httpx' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+async def test_what_is_wanted_fresh_is_fetched_anew_and_kept(make, server):
+    url = server.serve("/a", Reply(JPEG), Reply(JPEG + b"new"))
+    downloader = make()
+    assert not (await downloader.fetch(url, Kind.IMAGE)).from_cache
+    assert (await downloader.fetch(url, Kind.IMAGE)).from_cache
+    fresh = await FreshDownloader(downloader).fetch(url, Kind.IMAGE)
+    assert (fresh.from_cache, fresh.path.read_bytes()) == (False, JPEG + b"new")
+    again = await downloader.fetch(url, Kind.IMAGE)
+    assert (again.from_cache, again.path.read_bytes()) == (True, JPEG + b"new")

@@ -325,3 +325,16 @@ async def test_different_things_are_not_shared(gate):
     keys = [("a", Kind.FILE), ("b", Kind.FILE), ("a", Kind.IMAGE)]
     await asyncio.gather(*(flights.join(key, work) for key in keys))
     assert work.started == 3
+
+
+async def test_what_needs_authorization_is_neither_cached_nor_shared(make, server):
+    url = server.serve("/a", Reply(JPEG, headers=TAGGED))
+    downloader = make()
+    for token in ("mine", "mine", "yours"):
+        assert not (await downloader.fetch(url, Kind.IMAGE, authorization=token)).from_cache
+    assert not (await downloader.fetch(url, Kind.IMAGE)).from_cache
+    assert (await downloader.fetch(url, Kind.IMAGE)).from_cache
+    assert not (await downloader.fetch(url, Kind.IMAGE, authorization="mine")).from_cache
+    shown = [request.headers.get("authorization") for request in server.requests]
+    assert shown == ["mine", "mine", "yours", None, "mine"]
+    assert all("if-none-match" not in request.headers for request in server.requests)

@@ -172,3 +172,12 @@ async def test_the_log_shows_no_secrets(make, server, caplog):
         await make().fetch(server.url("/a?token=SECRET"), Kind.IMAGE)
     assert "/b?…" in caplog.text
     assert "SECRET" not in caplog.text
+
+
+async def test_authorization_stays_with_the_origin_that_it_is_for(make, server):
+    with HostileServer() as other:
+        server.serve("/a", to("/b"))
+        server.serve("/b", to(other.serve("/c", to(server.serve("/d", Reply(JPEG))))))
+        await make().fetch(server.url("/a"), Kind.IMAGE, authorization="Token SECRET")
+        shown = {request.path: request.headers.get("authorization") for request in server.requests + other.requests}
+    assert shown == {"/a": "Token SECRET", "/b": "Token SECRET", "/c": None, "/d": "Token SECRET"}

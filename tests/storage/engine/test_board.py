@@ -48,6 +48,18 @@ def _do(board: Board, task: Task) -> None:
         board.step(task, PageStep(page.number, result={"n": page.number}), None)
 
 
+def test_how_long_the_oldest_job_has_waited(
+    database: Database, workspace: Workspace, other: Workspace, board: Board
+) -> None:
+    assert board.waiting_since() is None
+    first, second = _planned(database, other, 1), _planned(database, workspace, 1)
+    assert board.waiting_since() == first.created_at
+    _take(board, "yolo", "a")
+    assert board.waiting_since() == second.created_at
+    _take(board, "yolo", "b")
+    assert board.waiting_since() is None
+
+
 def test_from_the_plan_to_the_end(database: Database, workspace: Workspace, board: Board) -> None:
     jobs = Jobs(database, workspace.id)
     job = _planned(database, workspace, 3)

@@ -17,11 +17,11 @@ def _samples(folder: Path, **options: object) -> PageSamples:
 
 def test_an_image_and_what_is_on_it(tmp_path: Path) -> None:
     samples = _samples(tmp_path)
-    image, target = samples[1]
+    image, target = samples[1, 0]
     assert (len(samples), image.shape, image.dtype) == (3, (3, 32, 48), torch.float32)
     assert image[0, 16, 4] == 240 / 255
     assert target.boxes.tolist() == [[0, 0, 24, 32], [30, 4, 38, 12]]
-    images, targets = collate([samples[0], samples[2]])
+    images, targets = collate([samples[0, 0], samples[2, 0]])
     assert [each.shape for each in images] == [image.shape] * 2
     assert [each.page for each in targets] == [0, 2]
 
@@ -35,7 +35,6 @@ def test_chance_follows_from_seed_epoch_and_page(tmp_path: Path) -> None:
 
     samples = _samples(tmp_path, augment=augment, seed=5)
     for epoch in (0, 1, 0):
-        samples.epoch = epoch
-        samples[0], samples[1]
+        samples[0, epoch], samples[1, epoch]
     assert lots[:2] == lots[4:]
     assert len(set(lots)) == 4

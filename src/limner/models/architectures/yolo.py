@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -189,8 +190,11 @@ class _Builder:
             self.light = True
             if str(self.description.get("scale")) in "mlx":
                 args[3:4] = [True]
-        made = [_WIDENING[name](*args)]
-        made += [_WIDENING[name](out, *args[1:]) for _ in range(count - 1)]
+        make = _WIDENING[name]
+        if name == "Bottleneck" and self.program == "yolov5":
+            make = partial(blocks.Bottleneck, k=(1, 3))
+        made = [make(*args)]
+        made += [make(out, *args[1:]) for _ in range(count - 1)]
         reduction = 2.0 if name == "Focus" else 1.0
         if name in ("Conv", "DWConv") and len(args) > 3:
             reduction = float(args[3]) ** count
@@ -212,6 +216,8 @@ class _Builder:
         anchors = args[1]
         if isinstance(anchors, int):  # only their number: they were found in training
             anchors = [[0.0] * anchors * 2 for _ in channels]
+        # Descriptions have them in pixels.
+        anchors = [[each / step for each in level] for level, step in zip(anchors, self.strides, strict=True)]
         if name == "Detect":
             return heads.AnchorDetect(args[0], anchors, channels)
         return heads.AnchorSegment(args[0], anchors, args[2], self._channels(args[3]), channels)

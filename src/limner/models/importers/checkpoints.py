@@ -128,6 +128,13 @@ def _finder(maker: TensorMaker, known: KnownModules, names: set[str] | None) -> 
             raise UnsafeCheckpointError(f"It names {name[:200]}, and that class is not allowed.")
         return Global(name)
 
+    def attribute(owner: object = None, name: object = None) -> object:
+        """A method of a class that may be named is named in its turn, and still not called."""
+        if not isinstance(owner, Global) or not isinstance(name, str):
+            raise UnsafeCheckpointError("It names builtins.getattr of a value, and that function is not allowed.")
+        return find(f"{owner.name}.{name}")
+
+    ours |= dict.fromkeys(("builtins.getattr", "__builtin__.getattr"), Constructor(attribute))
     return find
 
 

@@ -76,26 +76,30 @@ def _sorted(parts: dict[str, memoryview], name: str) -> Archive:
 
 def _check_contents(data: memoryview, name: str) -> None:
     """Look at the end of an archive, before anybody reads the list of contents that it announces."""
-    tail = bytes(data[-65_557:])
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < 22:
+    size = contents_size(data)
+    if size is None:
         raise CheckpointError(f"{name} is cut off: the list of its contents is missing.")
-    size, start = struct.unpack("<II", tail[at + 12 : at + 20])
-    if size == 0xFFFFFFFF or start == 0xFFFFFFFF:
-        size = _far_size(data, tail, at, name)
     if size > min(_LONGEST_LIST, len(data)):
         raise CheckpointError(f"{name} is refused: it announces a list of contents of {size} bytes.")
 
 
-def _far_size(data: memoryview, tail: bytes, at: int, name: str) -> int:
-    """Size of the list of contents in an archive of more than 4 GB."""
+def contents_size(data: memoryview) -> int | None:
+    """How long the list of contents of a zip file is, bytes; None where there is none.
+
+    Python's own reader takes in the whole list, however long it is.
+    """
+    tail = bytes(data[-65_557:])
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < 22:
+        return None
+    size, start = struct.unpack("<II", tail[at + 12 : at + 20])
+    if size != 0xFFFFFFFF and start != 0xFFFFFFFF:
+        return int(size)
+    # An archive of more than 4 GB says it elsewhere.
     if at < 20 or tail[at - 20 : at - 16] != _FAR_END:
-        raise CheckpointError(f"{name} is damaged: the list of its contents is nowhere.")
+        return None
     place: int = struct.unpack("<Q", tail[at - 12 : at - 4])[0]
-    if place + 56 > len(data):
-        raise CheckpointError(f"{name} is damaged: the list of its contents is nowhere.")
-    size: int = struct.unpack("<Q", data[place + 40 : place + 48])[0]
-    return size
+    return int(struct.unpack("<Q", data[place + 40 : place + 48])[0]) if place + 56 <= len(data) else None
 
 
 def _part(data: memoryview, entry: zipfile.ZipInfo) -> memoryview:

@@ -54,6 +54,8 @@ class ExperimentDesk:
         """
         if len(asked.documents) > MOST_DOCUMENTS:
             raise UsageError(f"An experiment has at most {MOST_DOCUMENTS} documents, not {len(asked.documents)}.")
+        if "/" in asked.experiment_id:  # it becomes a part of addresses
+            raise UsageError("The name of an experiment has no slash in it.")
         library = self.jobs.services.libraries.of(self.jobs.workspace_id)
         model = known_name(asked.model, library) if asked.model else None
         called = stem_of(asked.model) if asked.model else self.jobs.model(None, None).name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from limner.core.errors import NotFoundError
@@ -31,6 +31,19 @@ _ROUND = 3600.0
 _INBOX = timedelta(days=2)
 
 
+class LateSender:
+    """Sends messages; it loads httpx with the first, which takes longer than most of a start."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def send(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """Status of the answer; raises `AddressRefusedError` or `FetchError`."""
+        from limner.operations.jobs.sender import GuardedSender
+
+        return GuardedSender(self._settings).send(url, headers, body)
+
+
 class LimnerEngine(JobEngine):
     """A job engine that also sends webhooks and deletes what is due, as long as it works."""
 
@@ -51,11 +64,9 @@ class LimnerEngine(JobEngine):
 
     def start(self) -> None:
         """Begin to work."""
-        from limner.operations.jobs.sender import GuardedSender  # loads httpx, which takes a while
-
         super().start()
         key = _keys(self._database, self._settings)
-        pump = WebhookPump(self._database, GuardedSender(self._settings), key=key)
+        pump = WebhookPump(self._database, LateSender(self._settings), key=key)
         self._beside = [pump, Ticker("limner-housekeeping", _ROUND, self.sweep)]
         for each in self._beside:
             each.start()

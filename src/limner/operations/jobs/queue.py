@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from limner.jobs.engine import JobEngine
 from limner.storage.columns import now
 from limner.storage.database import Database
 from limner.storage.engine.workers import Worker
-from limner.storage.jobs import Jobs, Status
-from limner.storage.workspaces import Workspaces
-
-_BATCH = 200
+from limner.storage.jobs import Jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +29,13 @@ class QueueReport:
 
 def queue_report(database: Database, engine: JobEngine, workspace_id: str) -> QueueReport:
     """Look at the queues."""
-    overview = engine.overview()
-    mine = {status: _made(database, workspace_id, status) for status in ("queued", "running")}
-    waiting = [moment for each in Workspaces(database).list() for moment in _made(database, each.id, "queued")]
+    overview, jobs = engine.overview(), Jobs(database, workspace_id)
+    since = overview.waiting_since
     return QueueReport(
         waiting=sum(queue.waiting for queue in overview.queues),
         running=sum(queue.running for queue in overview.queues),
-        jobs_queued=len(mine["queued"]),
-        jobs_running=len(mine["running"]),
-        oldest=max(0.0, (now() - min(waiting)).total_seconds()) if waiting else 0.0,
+        jobs_queued=jobs.count("queued"),
+        jobs_running=jobs.count("running"),
+        oldest=max(0.0, (now() - since).total_seconds()) if since else 0.0,
         workers=[worker for worker in overview.workers if worker.state == "alive"],
     )
-
-
-def _made(database: Database, workspace_id: str, status: Status) -> list[datetime]:
-    """When the jobs in a state were made."""
-    jobs, out, last = Jobs(database, workspace_id), list[datetime](), None
-    while found := jobs.list(limit=_BATCH, before=last, status=status):
-        out += [job.created_at for job in found]
-        last = found[-1].id
-    return out

@@ -19,7 +19,7 @@ from limner.operations.publishing.published import published_document
 from limner.sources.protocol import Picture, SourceContext, Want
 from limner.storage.blobs import Blobs
 from limner.storage.database import Database
-from limner.storage.jobs import Job
+from limner.storage.jobs import Job, Jobs
 from limner.storage.pages import JobPage, JobPages
 
 #: Most pages that are read at one time.
@@ -39,6 +39,7 @@ class PublishedJob:
         job: Job,
         kept: Callable[[str], PublishedDocument],
     ) -> None:
+        self._jobs = Jobs(database, job.workspace_id)
         self._pages = JobPages(database, job.workspace_id)
         self._sources = JobSources(database, blobs, context)
         self._blobs = blobs
@@ -85,6 +86,8 @@ class PublishedJob:
             return self._kept(str(document_id)).original(0, index)
         if not self._job.payload["source"].get("files"):
             raise NotFoundError(f"The image of page {index} is where it came from, not here.")
+        if not self._jobs.images_kept(self._job.id):
+            raise NotFoundError(f"The image of page {index} is not kept any more.")
         key = f"{job_images(self._job.id)}/tiles/{number}-{index}.tif"
         return Original(key, lambda: self._decode(number, page), self._has_files)
 

@@ -175,7 +175,7 @@ def delete(
     model_name: Annotated[ShortText | None, Query(description="Only what this model found.")] = None,
 ) -> dict[str, Any]:
     """What was found in a document is forgotten; the answer says in how many experiments there was something."""
-    return {"doc": doc, "deleted": _desk(state, caller).forget(doc, model_name or None)}
+    return {"deleted": _desk(state, caller).forget(doc, model_name or None)}
 
 
 def dataset(tracking_id: PathId, state: StateDep, caller: CallerDep) -> dict[str, Any]:
@@ -205,7 +205,7 @@ for _prefix in PREFIXES:
         ("{tracking_id}/cancel", "POST", cancel, "Cancel an experiment"),
         ("{tracking_id}/dataset", "GET", dataset, "List the documents of an experiment"),
         ("{doc}/delete", "POST", delete, "Forget what was found in a document"),
-        ("{tracking_id}/results/{number}/{name:path}", "GET", result, "Get the regions of a document"),
+        ("{tracking_id}/results/{number}/{name}", "GET", result, "Get the regions of a document"),
     ):
         router.add_api_route(
             f"/{_prefix}/{_path}",

@@ -8,12 +8,13 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from limner.core.errors import LimnerError, WrongTokenError
+from limner.core.errors import LimnerError
 from limner.operations.foreign.extraction import LARGEST_LIST, Extraction, extract, manifests_in
 from limner.operations.foreign.model_files import SUFFIX, changed_at, models_by_name
 from limner.operations.foreign.yolo_uploads import keep_dataset
 from limner.server.addresses import base_of
 from limner.server.api.jobs import desk_of
+from limner.server.auth import WrongTokenError
 from limner.server.deps import AnnotatorDep, CallerDep, StateDep, TrainerDep
 from limner.server.foreign import ForeignAPI
 from limner.server.values import ShortText, Text

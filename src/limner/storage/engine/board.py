@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -95,6 +96,11 @@ class Board:
         with self._db.read() as c:
             rows = c.execute(query.group_by(tasks.queue, tasks.kind).order_by(tasks.queue)).all()
         return [QueueState(row.queue, row.kind, row.waiting, row.running) for row in rows]
+
+    def waiting_since(self) -> datetime | None:
+        """When the oldest job was made that was not begun yet, in any workspace; None where all were."""
+        with self._db.read() as c:
+            return c.execute(sa.select(sa.func.min(JOBS.c.created_at)).where(JOBS.c.status == "queued")).scalar_one()
 
     def take(
         self, queue: str, lane: str, owner: str, *, kinds: Collection[str], overall: int | None = None

@@ -25,8 +25,8 @@ Batch: TypeAlias = tuple[list[Tensor], list[Target]]
 class PageSamples(TorchDataset[Sample]):
     """Some pages of a dataset, each scaled so that its longer side is at most the cache's length.
 
-    What augmentation does to a page follows from ``seed``, `epoch` and the page alone, so that a run that is
-    taken up again sees the same.
+    A page is asked for by its number and the epoch. What augmentation does to it follows from ``seed`` and these
+    two alone, so that a run that is taken up again sees the same.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class PageSamples(TorchDataset[Sample]):
     ) -> None:
         self.dataset = dataset
         self.pages = tuple(pages)
-        self.epoch = 0
         self._pictures = pictures
         self._augment = augment
         self._masks = masks
@@ -51,10 +50,11 @@ class PageSamples(TorchDataset[Sample]):
     def __len__(self) -> int:
         return len(self.pages)
 
-    def __getitem__(self, number: int) -> Sample:
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        number, epoch = key
         image, target = self.plain(number)
         if self._augment is not None:
-            image, target = self._augment(image, target, self._lot(number))
+            image, target = self._augment(image, target, self._lot(number, epoch))
         return image.float().div_(255), target
 
     def plain(self, number: int) -> tuple[Tensor, Target]:
@@ -65,8 +65,8 @@ class PageSamples(TorchDataset[Sample]):
         target = target_of(page, self._places, size, masks=self._masks, number=number)
         return torch.from_numpy(pixels.copy()).permute(2, 0, 1), target
 
-    def _lot(self, number: int) -> int:
-        return int(np.random.SeedSequence([self._seed, self.epoch, number]).generate_state(1)[0])
+    def _lot(self, number: int, epoch: int) -> int:
+        return int(np.random.SeedSequence([self._seed, epoch, number]).generate_state(1)[0])
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

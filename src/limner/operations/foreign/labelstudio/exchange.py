@@ -37,8 +37,8 @@ async def image_of(text: str, project: Project, downloader: Downloader) -> Async
         yield ImageInput(text)
         return
     url = _address(text, project)
-    own = project.hostname and _origin(url) == _origin(project.hostname)
-    download = await downloader.fetch(url, Kind.FULL_IMAGE, authorization=project.authorization if own else "")
+    shown = project.authorization if _lies_on(url, project) else ""
+    download = await downloader.fetch(url, Kind.FULL_IMAGE, authorization=shown)
     with download.path.open("rb") as file:
         yield ImageInput(file, unquote(urlsplit(url).path).rpartition("/")[2])
 
@@ -59,14 +59,11 @@ def _address(text: str, project: Project) -> str:
     return f"{project.hostname}/{text.lstrip('/')}"
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port; what cannot be read as an address has none in common with any other."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return (url, None, None)
-    return parts.scheme, parts.hostname, port
+def _lies_on(url: str, project: Project) -> bool:
+    """Whether an address is on the project's Label Studio; raises `AddressRefusedError` for one that can be none."""
+    from limner.sources.net.guard import check_url, origin  # loads httpx, which takes a while
+
+    return bool(project.hostname) and origin(check_url(url)) == origin(check_url(project.hostname))
 
 
 class LateSender:
