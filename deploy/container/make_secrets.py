@@ -4,7 +4,6 @@ Each value is drawn by the operating system's generator; each service reads its 
 """
 
 import json
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -51,7 +50,7 @@ def main(folder: Path) -> None:
         temporary.write_text(made[name], encoding="ascii")
         # The database and the storage read theirs as users of their own; nobody else has this folder.
         temporary.chmod(0o644)
-        os.replace(temporary, folder / name)
+        temporary.replace(folder / name)
     print(f"The secrets are made, in {folder}.")
 
 

@@ -13,8 +13,10 @@ from PIL import Image
 from limner.annotations.shapes import Box
 from limner.core.errors import DecodeError, ModelNotFoundError, TooLargeError, TooManyRequestsError, UsageError
 from limner.core.settings import Settings
+from limner.models.bundle import Bundle
 from limner.models.bundle_files import read_bundle
-from limner.models.protocol import Options
+from limner.models.protocol import RUNTIMES, Options, Predictor, RuntimeOptions
+from limner.models.runtimes.onnx import ONNX
 from limner.operations.candidates import ImageInput
 from limner.operations.inference import InferenceThreads
 from limner.operations.instant import InstantResult, annotate_now
@@ -203,3 +205,28 @@ async def test_the_pages_are_a_document_for_the_formats(services: Services) -> N
     result = await annotate(services, file(page(), "first.png"), file(encoded(Image.new("RGB", SIZE), "PNG"), "b.png"))
     assert result.document.title == "first.png"
     assert [each.page.name for each in result.document.pages] == ["first.png", "b.png"]
+
+
+async def test_those_who_wait_for_a_model_hold_up_nobody_else(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, go = threading.Event(), threading.Event()
+
+    class Held:
+        name = "held"
+
+        def load(self, bundle: Bundle, options: RuntimeOptions) -> Predictor:
+            loading.set()
+            assert go.wait(60)
+            return ONNX.load(bundle, options)
+
+    monkeypatch.setitem(RUNTIMES._added, "held", Held())
+    services.store.add(read_bundle(bright_boxes_bundle(tmp_path / "held", side=64, runtime="held")))
+    waiting = [asyncio.create_task(annotate(services, file(page()), model="held")) for _ in range(40)]
+    try:
+        await asyncio.to_thread(loading.wait, 30)
+        done = await asyncio.wait_for(annotate(services, ImageInput(base64.b64encode(page()).decode())), 30)
+        assert done.model == "bright@1"
+    finally:
+        go.set()
+        assert {result.model for result in await asyncio.gather(*waiting)} == {"held@1"}

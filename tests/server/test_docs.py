@@ -26,7 +26,7 @@ from tests.server.api.work import PAGE
 from tests.sources.iiif.loopback import IIIFServer
 
 DOCS = Path(__file__).parents[2] / "docs"
-_ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| ([^|]+) \|", re.MULTILINE)
+_ROW = re.compile(r"^\| `([A-Z]+) (/\S*)` \| ([^|]+) \|", re.MULTILINE)
 #: The narrowest of these that a route asks for is what the table has to say.
 _SCOPES = [
     (deps._server_admin, "admin of `default`"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from limner.cli import model_export
+from limner.cli.model_card import card_rows, labels_shown
 from limner.cli.remote.server import server_of
 from limner.core.errors import UsageError
 
@@ -31,7 +33,11 @@ def _store() -> ModelStore:
 def add(
     context: typer.Context,
     path: Annotated[
-        Path, typer.Argument(metavar="FILE|DIR", help="A bundle (folder or zip), or a file an importer knows.")
+        Path,
+        typer.Argument(
+            metavar="FILE|DIR|NAME",
+            help="A bundle (folder or zip), a file an importer knows, or IMPORTER/NAME such as tesseract/fra+lat.",
+        ),
     ],
     name: Annotated[
         str | None, typer.Option("--as", metavar="NAME", help="Name to give it. [default: the file's]")
@@ -43,26 +49,35 @@ def add(
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="KIND", help="What it is, where it cannot be told.")
     ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", metavar="FILE|NAME", help="A Detectron2 model's config.yaml, or its name in the zoo."),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace a model of the same name and version.")] = False,
     default: Annotated[bool, typer.Option("--default", help="Use it when no model is named.")] = False,
 ) -> None:
     """Install a model; it is loaded and tried once first."""
-    from limner.models.importers.protocol import Wishes
+    from limner.models.importers.protocol import Wishes, named_importer
     from limner.models.store import DEFAULT
     from limner.operations.models import add_model, set_alias
 
-    if not path.exists():
-        raise UsageError(f"There is no file or folder {path}.")
+    if not path.exists() and named_importer(path) is None:
+        raise UsageError(f"There is no file or folder {path}, and no model is known by that name.")
     wished = None if labels is None else tuple(label.strip() for label in labels.split(",") if label.strip())
     if (server := server_of(context)) is not None:
-        if kind is not None or replace:
-            raise UsageError("--kind and --replace are not possible with --server.")
+        if kind is not None or replace or config is not None:
+            raise UsageError("--kind, --config and --replace are not possible with --server.")
         from limner.cli.remote import models as remote_models
 
         remote_models.add(server, path, name=name, version=version, labels=wished, default=default)
         return
-    store = _store()
-    added = add_model(store, path, Wishes(name, version, wished), kind=kind, replace=replace)
+    from limner.core.settings import load_settings
+    from limner.operations.services import Services
+
+    made_how = Path(config) if config is not None and Path(config).is_file() else config
+    with Services(load_settings()) as services:
+        store, send = services.store, services.model_calls
+        added = add_model(store, path, Wishes(name, version, wished, made_how), kind=kind, replace=replace, send=send)
     if default:
         set_alias(store, DEFAULT, added.bundle.ref)
     bundle = added.bundle
@@ -90,7 +105,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     for summary in summaries:
         bundle = summary.bundle
         aliases = f"  [{', '.join(summary.aliases)}]" if summary.aliases else ""
-        typer.echo(f"{bundle.ref:{width}}  {bundle.task:8} {bundle.title or _labels(summary)}{aliases}")
+        typer.echo(f"{bundle.ref:{width}}  {bundle.task:8} {bundle.title or labels_shown(bundle.labels)}{aliases}")
     for ref, error in store.damaged().items():
         typer.secho(f"{ref}: {error}", fg=typer.colors.YELLOW, err=True)
 
@@ -107,32 +122,12 @@ def show(context: typer.Context, name: Name, as_json: AsJson = False) -> None:
         return
     from limner.operations.models import show_model
 
-    summary = show_model(_store(), name)
+    card = _plain(show_model(_store(), name))
     if as_json:
-        typer.echo(json.dumps(_plain(summary), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(card, ensure_ascii=False, indent=2))
         return
-    bundle = summary.bundle
-    rows = {
-        "Model": bundle.ref,
-        "Title": bundle.title,
-        "What it does": bundle.task,
-        "Labels": _labels(summary),
-        "Description": bundle.description,
-        "Aliases": ", ".join(summary.aliases),
-        "Runtime": bundle.runtime,
-        "Size": "" if summary.size is None else f"{summary.size / 1e6:.1f} MB",
-        "Memory": f"about {summary.memory / 1e6:.0f} MB",
-        "Time": "" if bundle.page_seconds is None else f"{bundle.page_seconds:.2f} s a page when it was added",
-        "Score threshold": f"{bundle.thresholds.score:g}",
-        "Figures": ", ".join(f"{key} {value:g}" for key, value in bundle.figures.items()),
-        "Licence": bundle.licence,
-        "Made from": bundle.provenance.source,
-        "Trained on": bundle.provenance.training_data,
-        "SHA-256": bundle.sha256,
-    }
-    for key, value in rows.items():
-        if value:
-            typer.echo(f"{key:16} {value}")
+    for key, value in card_rows(card):
+        typer.echo(f"{key:16} {value}")
 
 
 @app.command("test")
@@ -142,23 +137,43 @@ def try_one(
     image: Annotated[
         Path | None, typer.Option("--image", metavar="FILE", help="Try it on this image. [default: a drawn one]")
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="DATASET", help="Measure it on these annotated pages: a file or folder."),
+    ] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="Format of the dataset, where it cannot be told.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="Folder of its images. [default: the dataset's]")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check a model's weights and time it on an image."""
+    """Check a model's weights and time it on an image; or measure how good it is on annotated pages."""
+    if against is None and (format_name or images or as_json):
+        raise UsageError("--format, --images and --json belong to --against.")
     if (server := server_of(context)) is not None:
-        if image is not None:
-            raise UsageError("--image is not possible with --server.")
+        if image is not None or against is not None:
+            raise UsageError("--image and --against are not possible with --server.")
         from limner.cli.remote import models as remote_models
 
         remote_models.try_one(server, name)
         return
+    if against is not None:
+        from limner.cli.model_figures import test_against
+
+        test_against(name, against, format_name, images, as_json=as_json)
+        return
     from limner.core.settings import load_settings
     from limner.operations.models import try_model
+    from limner.operations.services import Services
     from limner.sources.decode import decode_file
     from limner.sources.protocol import Want
 
     settings = load_settings()
     pixels = None if image is None else decode_file(image, Want(), settings).pixels
-    trial = try_model(_store(), name, pixels, threads=settings.threads)
+    with Services(settings) as services:
+        trial = try_model(services.store, name, pixels, threads=settings.threads, send=services.model_calls)
     if trial.hash_matches is False:
         typer.secho(f"{trial.ref}: the weights are not those that its bundle names.", fg=typer.colors.RED, err=True)
         raise typer.Exit(1)
@@ -168,6 +183,9 @@ def try_one(
         f"{trial.ref}: {checked}loaded in {trial.load_seconds:.2f} s{providers}; first page "
         f"{trial.first_seconds:.3f} s, then {trial.seconds:.3f} s; {trial.annotations} annotations."
     )
+
+
+app.command("export")(model_export.export)
 
 
 @app.command()
@@ -203,11 +221,8 @@ def alias(
     typer.echo(f"{alias} is forgotten." if target is None else f"{alias} stands for {target}.")
 
 
-def _labels(summary: ModelSummary) -> str:
-    labels = summary.bundle.labels
-    return ", ".join(labels[:12]) + (f" and {len(labels) - 12} more" if len(labels) > 12 else "")
-
-
 def _plain(summary: ModelSummary) -> dict[str, object]:
     card = summary.bundle.model_dump(mode="json")
-    return {**card, "ref": summary.bundle.ref, "aliases": list(summary.aliases), "built_in": summary.built_in}
+    known = {"ref": summary.bundle.ref, "aliases": list(summary.aliases), "built_in": summary.built_in}
+    # What the bundle says of its memory may be nothing; what it is reckoned to take is always known.
+    return {**card, **known, "size": summary.size, "memory": summary.memory}

@@ -98,6 +98,12 @@ class BlockedByHostError(FetchError):
     code = "source.blocked-by-host"
 
 
+class HostDownError(FetchError):
+    """The host could not be reached several times in a row, and is left alone for a while."""
+
+    code = "source.host-down"
+
+
 class TooLargeError(SourceError):
     """The input is larger than the limits in the settings allow."""
 

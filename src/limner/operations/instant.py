@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -101,7 +102,7 @@ async def annotate_now(
     """
     found = await candidates(images, services.sources)
     library = services.libraries.of(workspace_id)
-    async with _lent(library.use(model)) as predictor:
+    async with _lent(library.use(model), services.lending) as predictor:
         want = _want(predictor, options, picture_side)
         work = _Work(predictor, options, want, keep=picture_side != 0)
         pages = await asyncio.gather(*(_page(candidate, work, services) for candidate in found))
@@ -141,9 +142,11 @@ def _want(predictor: Predictor, options: Options, picture_side: int | None) -> W
 
 
 @asynccontextmanager
-async def _lent(loan: AbstractContextManager[Predictor]) -> AsyncGenerator[Predictor, None]:
+async def _lent(
+    loan: AbstractContextManager[Predictor], threads: ThreadPoolExecutor
+) -> AsyncGenerator[Predictor, None]:
     """A loan of a model, which may have to be loaded first: that takes seconds, so a thread does it."""
-    entering = asyncio.get_running_loop().run_in_executor(None, loan.__enter__)
+    entering = asyncio.get_running_loop().run_in_executor(threads, loan.__enter__)
     try:
         predictor = await asyncio.shield(entering)
     except asyncio.CancelledError:

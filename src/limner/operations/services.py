@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,9 @@ from limner.operations.tracking.tracker import Tracker, make_tracker
 from limner.sources.net.calls import GuardedCalls
 from limner.sources.net.downloader import Downloader, FreshDownloader
 from limner.sources.protocol import SourceContext
+
+#: Requests that may wait at one time for models to be loaded; those beyond wait for a thread first.
+_MOST_LENDING = 64
 
 
 def _unobserved(_model: str, _seconds: Mapping[str, float]) -> None:
@@ -63,6 +67,11 @@ class Services:
         return InferenceThreads(threads_for(cores(), self.settings.threads))
 
     @cached_property
+    def lending(self) -> ThreadPoolExecutor:
+        """The threads that wait for models that are being loaded: many may, and nothing else is to wait with them."""
+        return ThreadPoolExecutor(_MOST_LENDING, "lending")
+
+    @cached_property
     def downloader(self) -> Downloader:
         """The way to the network."""
         return Downloader(self.settings)
@@ -84,7 +93,7 @@ class Services:
 
     def prepare(self) -> None:
         """Make all of it now: later, two threads that come together might make two of something."""
-        for name in ("libraries", "inference", "downloader", "tracker"):
+        for name in ("libraries", "inference", "lending", "downloader", "tracker"):
             getattr(self, name)
 
     def observe(self, bundle: Bundle, seconds: Mapping[str, float]) -> None:
@@ -103,6 +112,8 @@ class Services:
 
     def close(self) -> None:
         """Give everything back."""
+        if (lending := self.__dict__.pop("lending", None)) is not None:
+            lending.shutdown(wait=False, cancel_futures=True)
         for name in ("inference", "pool", "model_calls", "downloader", "tracker"):
             if (made := self.__dict__.pop(name, None)) is not None:
                 made.close()

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 #: OpenTelemetry's own name for the address of a collector.
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _NEEDED = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
-_PACKAGES = "opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http"
 
 
 def make_tracer(environ: Mapping[str, str] | None = None) -> tuple[Tracer, Callable[[], None]] | None:
@@ -29,7 +28,7 @@ def make_tracer(environ: Mapping[str, str] | None = None) -> tuple[Tracer, Calla
     if not (os.environ if environ is None else environ).get(_ENDPOINT):
         return None
     if not all(_installed(name) for name in _NEEDED):
-        logger.warning("%s is set, but nothing is traced: install %s.", _ENDPOINT, _PACKAGES)
+        logger.warning("%s is set, but nothing is traced. Install it with: pip install 'limner[telemetry]'", _ENDPOINT)
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # type: ignore[import-not-found, unused-ignore]
     from opentelemetry.sdk.resources import Resource  # type: ignore[import-not-found, unused-ignore]

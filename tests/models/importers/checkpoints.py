@@ -19,6 +19,7 @@ import torch
 def stand_ins(classes: Mapping[str, type]):
     """Let classes be pickled under names of modules that do not exist: ``{"models.yolo.Detect": …}``."""
     before = dict(sys.modules)
+    own = [(each, each.__module__, each.__qualname__, each.__name__) for each in classes.values()]
     for name, each in classes.items():
         module, _, short = name.rpartition(".")
         each.__module__, each.__qualname__, each.__name__ = module, short, short
@@ -29,6 +30,8 @@ def stand_ins(classes: Mapping[str, type]):
     try:
         yield
     finally:
+        for each, module, qualname, short in own:
+            each.__module__, each.__qualname__, each.__name__ = module, qualname, short
         for name in set(sys.modules) - set(before):
             del sys.modules[name]
 

@@ -40,9 +40,7 @@ def test_the_stem_of_a_file_name(name: str, stem: str) -> None:
     assert stem_of(name) == stem
 
 
-@pytest.mark.parametrize(
-    "name", ["bright_2.1", "bright_2.1.pt", "Bright_2.1.pt", "Bright 2.1.pt", "weights/bright_2.1.pt"]
-)
+@pytest.mark.parametrize("name", ["bright_2.1", "bright_2.1.pt", "Bright_2.1.pt", "Bright 2.1.pt", "a/bright_2.1.pt"])
 def test_a_model_is_found_by_its_file(library: ModelLibrary, name: str) -> None:
     assert known_name(name, library) == "bright_2.1"
 

@@ -21,19 +21,19 @@ def test_images_are_read_once_and_mapped_afterwards(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     made = dataset(store, [page(store, 0, [("a", 0, 0, 48, 64)])])
     cache = PictureCache(tmp_path / "cache", 48, 10**6)
-    first = cache.pixels(made, made.pages[0])
+    first = cache.pixels(made.image_path(made.pages[0]), made.pages[0])
     assert first.shape == (32, 48, 3)
     assert first[16, 4].tolist() == [240, 230, 210]
     assert first[16, 40].tolist() == [20, 20, 30]
-    made.image_path(made.pages[0]).unlink()
-    assert np.array_equal(PictureCache(tmp_path / "cache", 48, 10**6).pixels(made, made.pages[0]), first)
+    (path := made.image_path(made.pages[0])).unlink()
+    assert np.array_equal(PictureCache(tmp_path / "cache", 48, 10**6).pixels(path, made.pages[0]), first)
 
 
 def test_a_full_cache_keeps_nothing_more(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     made = dataset(store, [page(store, 0, [])])
     cache = PictureCache(tmp_path / "cache", max(SIZE), 100)
-    assert cache.pixels(made, made.pages[0]).shape == (64, 96, 3)
+    assert cache.pixels(made.image_path(made.pages[0]), made.pages[0]).shape == (64, 96, 3)
     assert list((tmp_path / "cache").rglob("*.npy")) == []
 
 

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import torch
@@ -24,6 +25,9 @@ def test_an_image_and_what_is_on_it(tmp_path: Path) -> None:
     images, targets = collate([samples[0, 0], samples[2, 0]])
     assert [each.shape for each in images] == [image.shape] * 2
     assert [each.page for each in targets] == [0, 2]
+    sent = pickle.loads(pickle.dumps(samples))
+    assert sent.pages == samples.pages
+    assert sent[1, 0][0].equal(image)
 
 
 def test_chance_follows_from_seed_epoch_and_page(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from limner.cli.model_card import card_rows
 from limner.cli.remote.server import Server
 from limner.client import Model
 from limner.core.errors import UsageError
@@ -45,19 +46,8 @@ def show(server: Server, name: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(dict(model.card), ensure_ascii=False, indent=2))
         return
-    rows = {
-        "Model": model.ref,
-        "Title": model.card.get("title"),
-        "What it does": model.task,
-        "Labels": ", ".join(model.labels),
-        "Description": model.card.get("description"),
-        "Aliases": ", ".join(model.aliases),
-        "Runtime": model.card.get("runtime"),
-        "Licence": model.card.get("licence"),
-    }
-    for key, value in rows.items():
-        if value:
-            typer.echo(f"{key:16} {value}")
+    for key, value in card_rows(model.card):
+        typer.echo(f"{key:16} {value}")
 
 
 def try_one(server: Server, name: str) -> None:

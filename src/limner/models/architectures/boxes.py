@@ -70,7 +70,7 @@ def at_least(boxes: Tensor, least: float) -> Tensor:
 def best(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The highest scores and their places, the best first; fewer where there are not so many."""
     number: Any = torch.minimum(shape_as_tensor(scores)[0], torch.tensor(count))
-    values, places = torch.topk(scores, number if torch.jit.is_tracing() else int(number))
+    values, places = torch.topk(scores, number if torch._C._get_tracing_state() else int(number))
     return values, places
 
 
@@ -78,9 +78,7 @@ class _Suppressed(torch.autograd.Function):
     """``NonMaxSuppression`` of ONNX: rows of group, class and box, the best of each class first."""
 
     @staticmethod
-    def forward(  # type: ignore[override]  # torch leaves the arguments open
-        context: Any, boxes: Tensor, scores: Tensor, iou: float, threshold: float, limit: int
-    ) -> Tensor:
+    def forward(context: Any, boxes: Tensor, scores: Tensor, iou: float, threshold: float, limit: int) -> Tensor:
         """The same with torchvision's ``nms``."""
         rows = []
         for group, group_boxes in enumerate(boxes):
@@ -105,7 +103,7 @@ def suppressed(boxes: Tensor, scores: Tensor, iou: float, threshold: float, limi
     ``boxes`` are groups × n × 4, ``scores`` groups × classes × n. Of boxes of one group and class that
     overlap by more than ``iou`` the best stays; only scores above ``threshold`` count.
     """
-    rows: Tensor = _Suppressed.apply(boxes, scores, iou, threshold, limit)  # type: ignore[no-untyped-call]
+    rows: Tensor = _Suppressed.apply(boxes, scores, iou, threshold, limit)
     return rows
 
 

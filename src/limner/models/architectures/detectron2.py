@@ -23,6 +23,7 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, nn.ConvTranspose2d)
 
 #: Keeps a variance of 0 from dividing by 0, in Detectron2's batch normalisations.
 _EPSILON = 1e-5
+_MASKS = "roi_heads.mask_head.predictor.weight"
 _LEVELS = (2, 3, 4, 5)
 #: Parts of a checkpoint that say nothing which the configuration does not.
 _NOT_NEEDED = ("pixel_mean", "pixel_std", "proposal_generator.anchor_generator.", "num_batches_tracked")
@@ -70,7 +71,9 @@ class Tensors:
         """Raise `BundleError` where the checkpoint has parts that were not understood."""
         if self._left:
             some = ", ".join(sorted(self._left)[:3])
-            raise BundleError(f"The checkpoint has {len(self._left)} tensors that this network has no place for: {some}.")
+            raise BundleError(
+                f"The checkpoint has {len(self._left)} tensors that this network has no place for: {some}."
+            )
 
     def convolution(
         self, name: str, *, stride: int = 1, padding: int = 0, groups: int = 1, dilation: int = 1
@@ -83,9 +86,8 @@ class Tensors:
         if f"{name}.norm.weight" in self:
             weight, bias = self._folded(f"{name}.norm", weight, bias)
         out, inside, *kernel = weight.shape
-        made = nn.utils.skip_init(
-            nn.Conv2d, inside * groups, out, tuple(kernel), stride, padding, dilation, groups
-        )  # not drawn at random first
+        with torch.device("meta"):  # not drawn at random first
+            made = nn.Conv2d(inside * groups, out, (kernel[0], kernel[1]), stride, padding, dilation, groups)
         return _filled(made, weight, bias)
 
     def _folded(self, name: str, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,13 +101,15 @@ class Tensors:
     def linear(self, name: str) -> nn.Linear:
         """A fully connected layer."""
         weight = self.take(f"{name}.weight")
-        made = nn.utils.skip_init(nn.Linear, weight.shape[1], weight.shape[0])
+        with torch.device("meta"):
+            made = nn.Linear(weight.shape[1], weight.shape[0])
         return _filled(made, weight, self.take(f"{name}.bias"))
 
     def deconvolution(self, name: str) -> nn.ConvTranspose2d:
         """A convolution the other way round that doubles the size."""
         weight = self.take(f"{name}.weight")
-        made = nn.utils.skip_init(nn.ConvTranspose2d, weight.shape[0], weight.shape[1], 2, 2)
+        with torch.device("meta"):
+            made = nn.ConvTranspose2d(weight.shape[0], weight.shape[1], 2, 2)
         return _filled(made, weight, self.take(f"{name}.bias"))
 
     def count(self, pattern: str) -> int:
@@ -119,7 +123,7 @@ class Tensors:
 def build(tensors: Mapping[str, Tensor], rules: Detectron2Rules) -> TwoStage:
     """The network of a checkpoint; raises `BundleError` where tensors are missing or left over."""
     source = Tensors(tensors)
-    has_masks = "roi_heads.mask_head.predictor.weight" in source
+    _check_widths(source, count_classes(tensors))
     anchors = [_cell_anchors(*each) for each in zip(rules.anchor_sizes, rules.anchor_ratios, strict=True)]
     network = TwoStage(
         backbone=_Pyramid(source, rules),
@@ -127,11 +131,10 @@ def build(tensors: Mapping[str, Tensor], rules: Detectron2Rules) -> TwoStage:
         anchors=anchors,
         proposals=rules.proposals,
         box_head=_BoxHead(source),
-        mask_head=_MaskHead(source) if has_masks else None,
+        mask_head=_MaskHead(source) if _MASKS in source else None,
         rules=rules.rois,
     )
     source.check_all_taken()
-    _check_widths(network, count_classes(tensors))
     return network.eval()
 
 
@@ -140,12 +143,14 @@ def count_classes(tensors: Mapping[str, Tensor]) -> int:
     return len(Tensors(tensors).take("roi_heads.box_predictor.cls_score.weight")) - 1
 
 
-def _check_widths(network: TwoStage, classes: int) -> None:
+def _check_widths(source: Tensors, classes: int) -> None:
     """Raise `BundleError` where the heads do not speak of the same classes."""
-    boxes = network.box_head.shifts.bias.shape[0]  # type: ignore[union-attr]  # a layer of ours
-    masks = network.mask_head.predictor.bias.shape[0] if network.mask_head else 1  # type: ignore[union-attr]
+    boxes = len(source.take("roi_heads.box_predictor.bbox_pred.weight"))
+    masks = len(source.take(_MASKS)) if _MASKS in source else 1
     if boxes not in (4, 4 * classes) or masks not in (1, classes):
-        raise BundleError(f"The heads do not fit each other: {classes} classes, {boxes} numbers for boxes, {masks} masks.")
+        raise BundleError(
+            f"The heads do not fit each other: {classes} classes, {boxes} numbers for boxes, {masks} masks."
+        )
 
 
 def _filled(layer: Layer, weight: Tensor, bias: Tensor) -> Layer:
@@ -218,7 +223,11 @@ class _Pyramid(nn.Module):
             stages.append(nn.Sequential(*blocks))
             laterals.append(source.convolution(f"backbone.fpn_lateral{level}"))
             outputs.append(source.convolution(f"backbone.fpn_output{level}", padding=1))
-        self.stages, self.laterals, self.outputs = map(nn.ModuleList, (stages, laterals, outputs))
+        self.stages, self.laterals, self.outputs = (
+            nn.ModuleList(stages),
+            nn.ModuleList(laterals),
+            nn.ModuleList(outputs),
+        )
         self._averages = rules.averages
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -228,9 +237,10 @@ class _Pyramid(nn.Module):
         for stage in self.stages:
             x = stage(x)
             found.append(x)
-        top, out = None, []
-        for x, lateral, output in zip(found[::-1], self.laterals[::-1], self.outputs[::-1], strict=True):
-            here = lateral(x)
+        top: Tensor | None = None
+        out: list[Tensor] = []
+        for stage_out, lateral, output in zip(found[::-1], self.laterals[::-1], self.outputs[::-1], strict=True):
+            here = lateral(stage_out)
             if top is not None:
                 here = here + functional.interpolate(top, scale_factor=2.0, mode="nearest")
                 here = here / 2 if self._averages else here
@@ -254,7 +264,8 @@ class _ProposalHead(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Both for each level."""
         logits, deltas = [], []
-        for x in features:
+        for feature in features:
+            x = feature
             for convolution in self.convolutions:
                 x = functional.relu(convolution(x))
             logits.append(self.objectness(x))

@@ -55,7 +55,9 @@ class DenseDetector(nn.Module):
         found, chosen = best(scores[kept], self._rules.limit)
         return boxes[kept[chosen]], found, labels[kept[chosen]]
 
-    def _level(self, feature: Tensor, cell: Tensor, image: Tensor, canvas: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
+    def _level(
+        self, feature: Tensor, cell: Tensor, image: Tensor, canvas: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, int]:
         """The best boxes, scores and labels of one level of the pyramid, and how many labels there are."""
         rules = self._rules
         said = self.head([feature])

@@ -76,7 +76,7 @@ class RoiRules:
 class TwoStage(nn.Module):
     """The whole network; see the module's text."""
 
-    def __init__(  # noqa: PLR0913  # the parts of the network
+    def __init__(
         self,
         *,
         backbone: nn.Module,

@@ -71,9 +71,7 @@ class AnchorProto(nn.Module):
 class AnchorSegment(AnchorDetect):
     """The same head with masks."""
 
-    def __init__(
-        self, nc: int, anchors: Sequence[Sequence[float]], nm: int, npr: int, ch: Sequence[int]
-    ) -> None:
+    def __init__(self, nc: int, anchors: Sequence[Sequence[float]], nm: int, npr: int, ch: Sequence[int]) -> None:
         super().__init__(nc, anchors, ch, nm)
         self.proto = AnchorProto(ch[0], npr, nm)
 
@@ -117,7 +115,9 @@ class Detect(nn.Module):
 
     def forward(self, x: list[Tensor]) -> Tensor:
         """Columns of centre x, centre y, width, height, and a score a label."""
-        levels = [torch.cat((box(each), score(each)), 1) for each, box, score in zip(x, self.cv2, self.cv3, strict=True)]
+        levels = [
+            torch.cat((box(each), score(each)), 1) for each, box, score in zip(x, self.cv2, self.cv3, strict=True)
+        ]
         flat = torch.cat([each.flatten(2) for each in levels], 2)
         box, scores = flat.split((self.reg_max * 4, self.nc), 1)
         centres, strides = _cells(levels, self.stride)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from limner.core.errors import CheckpointError, UnsafeCheckpointError
-from limner.models.importers.extras import need_train
+from limner.models.importers.extras import need_extra
 from limner.models.pickles.archive import map_file, open_archive
 from limner.models.pickles.constructors import RECORDS, STORAGES, VALUES, TensorMaker, constructors
 from limner.models.pickles.machine import Machine
@@ -46,7 +46,7 @@ def read_checkpoint(path: Path, known: KnownModules = ()) -> object:
     `Opaque` records. Raises `UnsafeCheckpointError` naming the class that is not allowed, `CheckpointError`
     where the file is damaged or makes no sense, and `MissingExtraError` where torch is not installed.
     """
-    need_train("Reading the numbers in a checkpoint")
+    need_extra("train", ("torch",), "Reading the numbers in a checkpoint")
     return _Reader(path, _finder(_torch_tensor, known, None), with_data=True).read()
 
 

@@ -29,7 +29,12 @@ _BORDERLINE = 0.004
 
 
 def export_detector(
-    network: torch.nn.Module, spec: Input, roles: Sequence[str], path: Path, *, widths: Sequence[tuple[int, int]] = _SAMPLES
+    network: torch.nn.Module,
+    spec: Input,
+    roles: Sequence[str],
+    path: Path,
+    *,
+    widths: Sequence[tuple[int, int]] = _SAMPLES,
 ) -> None:
     """Write a network that gives boxes, scores, labels and perhaps masks as ONNX; raises `BundleError`."""
     conversion = Conversion(
@@ -124,9 +129,13 @@ def chosen_labels(wished: tuple[str, ...] | None, count: int, known: Sequence[st
     if wished is None and known is not None and len(known) == count:
         return tuple(known)
     if wished is None:
-        raise BundleError(f"The network has {count} labels, and its file does not name them.", hint="Give them, in order.")
+        raise BundleError(
+            f"The network has {count} labels, and its file does not name them.", hint="Give them, in order."
+        )
     if len(wished) != count:
-        raise BundleError(f"The network has {count} labels, and {len(wished)} were given.", hint=f"Give {count}, in order.")
+        raise BundleError(
+            f"The network has {count} labels, and {len(wished)} were given.", hint=f"Give {count}, in order."
+        )
     return wished
 
 

@@ -153,9 +153,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return state_dict(table)
 
 
-def _write(
-    tensors: Mapping[str, Tensor], config: Detectron2Config, folder: Path, path: Path, wishes: Wishes
-) -> Bundle:
+def _write(tensors: Mapping[str, Tensor], config: Detectron2Config, folder: Path, path: Path, wishes: Wishes) -> Bundle:
     """The bundle of some tensors and their configuration."""
     from limner.models.architectures.detectron2 import build, count_classes
 

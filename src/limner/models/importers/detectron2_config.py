@@ -20,7 +20,9 @@ from limner.core.errors import BundleError
 
 #: A configuration with every key has 8 kB.
 _LONGEST_FILE = 1_000_000
-_ZOO = re.compile(r"^(?:COCO-(?:Detection|InstanceSegmentation)/)?(faster|mask)_rcnn_([RX])_(50|101)(_32x8d)?_FPN_[13]x$")
+_ZOO = re.compile(
+    r"^(?:COCO-(?:Detection|InstanceSegmentation)/)?(faster|mask)_rcnn_([RX])_(50|101)(_32x8d)?_FPN_[13]x$"
+)
 #: Configurations that others build on, and that say nothing which the defaults here do not.
 _BASES = ("Base-RCNN-FPN.yaml",)
 #: Keys that must have one value, and what another one means.
@@ -203,7 +205,7 @@ class _Source:
             raise self.wrong(key, value)
         return value
 
-    def flag(self, key: str, default: bool) -> bool:  # noqa: FBT001  # the value that is meant
+    def flag(self, key: str, default: bool) -> bool:
         """True or false."""
         value = self.get(key, default)
         if not isinstance(value, bool):
@@ -235,7 +237,9 @@ class _Source:
         """Numbers for each of five levels; one list stands for all."""
         value = self.get(key, [[*each] for each in default])
         rows = value if isinstance(value, list) else []
-        if not all(isinstance(row, list) and 0 < len(row) < 100 and all(_is_number(x) and x > 0 for x in row) for row in rows):
+        if not all(
+            isinstance(row, list) and 0 < len(row) < 100 and all(_is_number(x) and x > 0 for x in row) for row in rows
+        ):
             raise self.wrong(key, value)
         if len(rows) not in (1, len(default)):
             raise self.wrong(key, value)

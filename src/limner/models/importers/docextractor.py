@@ -58,7 +58,6 @@ class DocExtractor:
         if not isinstance(found, Mapping) or not set(found) >= _KEYS:
             raise CheckpointError(f"{path.name} is no checkpoint of docExtractor.")
         labels = _labels(found, wishes.labels)
-        difference = _export(rebuilt(found), folder / "model.onnx")
         fields: dict[str, Any] = {
             "name": wishes.name or name_from(path),
             "version": wishes.version or "1",
@@ -75,9 +74,10 @@ class DocExtractor:
             # Contours are kept by their area alone.
             "thresholds": {"score": 0.0, "max_detections": 10_000},
             "provenance": {"source": path.name, "converter": f"limner {self.name}"},
-            "figures": {"conversion difference": difference},
         }
-        return write_bundle(make_bundle(fields), folder)
+        bundle = make_bundle(fields)
+        difference = _export(rebuilt(found), folder / "model.onnx")
+        return write_bundle(bundle.changed(figures={"conversion difference": difference}), folder)
 
 
 #: The importer, for the registry.
@@ -164,7 +164,9 @@ def _input(found: Mapping[Any, Any]) -> dict[str, Any]:
             resize = {"rule": "letterbox", "width": width, "height": height, "anchor": "corner"}
         case _:
             raise CheckpointError(f"The checkpoint has a training resolution of {str(size)[:80]}.")
-    normalise = {"kind": "image", "epsilon": 1e-7, "sums": "float32"} if found.get("normalize", True) else {"kind": "fixed"}
+    normalise = (
+        {"kind": "image", "epsilon": 1e-7, "sums": "float32"} if found.get("normalize", True) else {"kind": "fixed"}
+    )
     return {
         "resize": resize,
         "filter": "pillow-lanczos",
@@ -182,6 +184,4 @@ def _export(module: ResUNet, path: Path) -> float:
     size = {2: "height", 3: "width"}
     # Odd sizes too: the way up has to meet the sizes of the way down.
     examples = ((sample_tensor(131, 94),), (sample_tensor(96, 128),))
-    return export_checked(
-        Conversion(module=module, examples=examples, dynamic={"images": size, "output0": size}), path
-    )
+    return export_checked(Conversion(module=module, examples=examples, dynamic={"images": size, "output0": size}), path)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from limner.core.errors import BundleError, CheckpointError
 from limner.models.importers.extras import need_train
-from limner.models.runtimes.onnx import answers
+from limner.models.runtimes.onnx import answers_to
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ def largest_difference(expected: Arrays, actual: Arrays) -> float:
         both = np.isfinite(a) & np.isfinite(b)
         if not np.array_equal(a[~both], b[~both], equal_nan=True):
             return float("inf")
-        out = max(out, float((np.abs(a - b) / (1 + np.abs(a)))[both].max(initial=0.0)))
+        out = max(out, float((np.abs(a[both] - b[both]) / (1 + np.abs(a[both]))).max(initial=0.0)))
     return out
 
 
@@ -75,13 +75,13 @@ def export_checked(conversion: Conversion, path: Path) -> float:
     module = conversion.module.eval().float()
     if sum(each.numel() for each in module.parameters()) > _MOST_PARAMETERS:
         raise BundleError("The network has more than 500 million parameters, too many for an ONNX file.")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad(), _quiet():
         expected = [_arrays(module(*example)) for example in conversion.examples]
         _export(conversion, module, path)
-    worst = 0.0
-    for example, wanted in zip(conversion.examples, expected, strict=True):
-        given = dict(zip(conversion.inputs, (each.numpy() for each in example), strict=True))
-        worst = max(worst, conversion.difference(wanted, answers(path, given)))
+    given = [dict(zip(conversion.inputs, map(_numbers, each), strict=True)) for each in conversion.examples]
+    actual = answers_to(path, given)
+    worst = max(conversion.difference(*pair) for pair in zip(expected, actual, strict=True))
     if not worst <= conversion.tolerance:
         raise BundleError(
             f"The converted network gives other answers than the original: they differ by {worst:.3g}, and "
@@ -89,6 +89,11 @@ def export_checked(conversion: Conversion, path: Path) -> float:
             hint="It was not installed. Please report the kind of model.",
         )
     return worst
+
+
+def _numbers(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = tensor.numpy()
+    return array
 
 
 def load_strictly(module: torch.nn.Module, weights: Mapping[str, torch.Tensor], what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from limner.core.errors import BundleError, ModelError
 from limner.core.registry import Registry
@@ -39,6 +39,14 @@ class Importer(Protocol):
         """Write a bundle into an empty folder; raises `BundleError` saying what cannot be read."""
 
 
+@runtime_checkable
+class NamedImporter(Importer, Protocol):
+    """An importer that takes names besides files: ``torchvision/maskrcnn_resnet50_fpn``, ``tesseract/fra+lat``."""
+
+    def accepts_name(self, name: str) -> bool:
+        """Whether this is the name of one of ours; what stands before the slash is the importer's."""
+
+
 #: All importers.
 IMPORTERS: Registry[Importer] = Registry("limner.models.importers", "importer")
 
@@ -51,7 +59,10 @@ def importer_for(path: Path, kind: str | None = None) -> Importer:
     if kind is not None:
         return IMPORTERS.get(kind)
     if not path.exists():
-        raise ModelError(f"There is no file {path}.")
+        named = named_importer(path)
+        if named is None:
+            raise ModelError(f"There is no file {path}.")
+        return named
     for importer in IMPORTERS:
         if importer.accepts(path):
             return importer
@@ -59,6 +70,18 @@ def importer_for(path: Path, kind: str | None = None) -> Importer:
         raise unknown_checkpoint(path)
     known = "; ".join(importer.title for importer in IMPORTERS)
     raise BundleError(f"{path.name} is no bundle, and no importer knows what it is.", hint=f"Known: {known}.")
+
+
+def named_importer(path: Path) -> NamedImporter | None:
+    """The importer for a name that looks like a path, ``IMPORTER/NAME`` or ``IMPORTER`` alone; None for others."""
+    kind, *rest = path.parts or ("",)
+    if path.is_absolute() or kind not in IMPORTERS:
+        return None
+    importer = IMPORTERS.get(kind)
+    if not isinstance(importer, NamedImporter):
+        return None
+    # Alone it means what the importer takes for the usual one, if there is such a thing.
+    return importer if importer.accepts_name("/".join(rest)) else None
 
 
 def name_from(path: Path) -> str:

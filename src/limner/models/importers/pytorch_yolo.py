@@ -121,7 +121,9 @@ def _network(found: object, name: str) -> tuple[Opaque, Literal["yolov5", "ultra
         if isinstance(record, Opaque) and record.name in _NETWORKS:
             return record, _NETWORKS[record.name]
         if isinstance(record, Opaque) and record.kind in _OTHER_TASKS:
-            raise BundleError(f"{name} holds a {record.kind}; Limner reads networks that detect or segment.", hint=_HINT)
+            raise BundleError(
+                f"{name} holds a {record.kind}; Limner reads networks that detect or segment.", hint=_HINT
+            )
     raise CheckpointError(f"{name} holds no network of YOLOv5 or ultralytics.")
 
 

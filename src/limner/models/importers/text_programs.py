@@ -34,13 +34,13 @@ class TextProgram:
         return False
 
     def accepts_name(self, name: str) -> bool:
-        """Languages with a plus between them."""
-        return _LANGUAGES.fullmatch(name) is not None
+        """Languages with a plus between them; none for the usual ones."""
+        return not name or _LANGUAGES.fullmatch(name) is not None
 
     def convert(self, path: Path, folder: Path, wishes: Wishes) -> Bundle:
         """Describe the model; raises `BundleError` for a name that can be no list of languages."""
         named = self.languages if path.name == self.name else path.name
-        if not self.accepts_name(named):
+        if not named or not self.accepts_name(named):
             raise BundleError(f"{named!r} is no list of languages.", hint=f"Write it as {self.name}/{self.languages}.")
         languages = [*dict.fromkeys(named.split("+"))]
         slug = re.sub(r"[^a-z0-9]+", "-", "-".join(languages).lower()).strip("-")

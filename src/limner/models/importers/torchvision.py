@@ -6,6 +6,7 @@ from torch's folder of downloads, or fetched there by torch's own downloader.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +74,8 @@ class TorchvisionImporter:
             return False
 
     def accepts_name(self, name: str) -> bool:
-        """The name of one of torchvision's networks."""
-        return name in NAMES
+        """What looks like the name of one of torchvision's networks; `convert` knows which there are."""
+        return re.fullmatch(r"\w{1,100}", name) is not None
 
     def convert(self, path: Path, folder: Path, wishes: Wishes) -> Bundle:
         """Rebuild the network, write it as ONNX and describe it; raises `BundleError` or `ModelError`."""
@@ -113,7 +114,7 @@ def _offered(name: str) -> _Source:
 
     if name not in NAMES:
         raise ModelError(f"torchvision/{name} is not known here.", hint=f"Known are {', '.join(NAMES)}.")
-    weights: Any = get_model_weights(name).DEFAULT  # type: ignore[attr-defined]  # an enumeration of torchvision
+    weights: Any = get_model_weights(name).DEFAULT
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
     if not file.exists():
         _download(weights.url, file)
@@ -218,8 +219,10 @@ def _labels(known: Recognised, source: _Source, wishes: Wishes) -> tuple[tuple[s
     if dense and wishes.labels is not None and len(wishes.labels) == known.classes:
         return wishes.labels, 0
     categories = source.categories or _categories(known)
-    names = None if categories is None else tuple(
-        f"unused {number}" if name == "N/A" else name for number, name in enumerate(categories) if number
+    names = (
+        None
+        if categories is None
+        else tuple(f"unused {number}" if name == "N/A" else name for number, name in enumerate(categories) if number)
     )
     return chosen_labels(wishes.labels, known.classes - 1, names), int(dense)
 
@@ -242,7 +245,7 @@ def detector_input(transform: Any) -> Input:  # noqa: ANN401  # torchvision has 
     else:
         side, longest = transform.min_size[-1], transform.max_size
         resize = {"rule": "shortest", "side": side, "longest": longest, "rounding": "torchvision"}
-    return _input(resize, tuple(transform.image_mean), tuple(transform.image_std), "linear")
+    return _input(resize, tuple(transform.image_mean), tuple(transform.image_std), "linear-exact")
 
 
 def _input(resize: dict[str, Any], mean: tuple[float, ...], std: tuple[float, ...], how: str) -> Input:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes.util
+import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +75,7 @@ def open_session(bundle: Bundle, options: RuntimeOptions) -> OnnxSession:
     """Load the weights of a bundle; raises `ModelError`."""
     import onnxruntime
 
-    chosen = choose_providers(onnxruntime.get_available_providers(), options.providers, has_tensorrt=_has_tensorrt())
+    chosen = choose_providers(available_providers(), options.providers, has_tensorrt=_has_tensorrt())
     dynamic = bundle.input is not None and bundle.input.dynamic
     with _as_model_error(f"The network of {bundle.ref} cannot be loaded"):
         session = onnxruntime.InferenceSession(
@@ -89,13 +91,18 @@ def answered_shapes(path: Path, name: str, image: npt.NDArray[Any]) -> list[tupl
 
 def answers(path: Path, inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
     """The outputs of an ONNX file that is no bundle yet, on the processor; raises `ModelError` when it fails."""
+    return answers_to(path, [inputs])[0]
+
+
+def answers_to(path: Path, questions: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[list[npt.NDArray[Any]]]:
+    """The same for several inputs, one after the other."""
     import onnxruntime
 
     with _as_model_error(f"The network in {path.name} cannot be tried"):
         session = onnxruntime.InferenceSession(
             str(path), _session_options(0, dynamic=True), providers=["CPUExecutionProvider"]
         )
-        return [*session.run(None, dict(inputs))]
+        return [[*session.run(None, dict(inputs))] for inputs in questions]
 
 
 def choose_providers(available: Sequence[str], asked: Sequence[str], *, has_tensorrt: bool) -> list[str]:
@@ -108,6 +115,17 @@ def choose_providers(available: Sequence[str], asked: Sequence[str], *, has_tens
     # The wheels for CUDA always name TensorRT, whether its libraries are there or not.
     usable = [name for name in _PREFERRED if name in available and (has_tensorrt or not name.startswith("Tensorrt"))]
     return [*asked] if asked else usable
+
+
+@cache
+def available_providers() -> tuple[str, ...]:
+    """The execution providers of the ONNX Runtime that is installed; those of CUDA can be used from now on."""
+    import onnxruntime
+
+    found = tuple(onnxruntime.get_available_providers())
+    if "CUDAExecutionProvider" in found and importlib.util.find_spec("nvidia") is not None:
+        onnxruntime.preload_dlls()  # of the packages of `onnxruntime-gpu[cuda,cudnn]`, which no path leads to
+    return found
 
 
 def cores() -> int:

@@ -22,7 +22,7 @@ from limner.core.errors import BundleError, LimnerError, ModelError
 from limner.models.bundle import Bundle
 from limner.models.predictor import make_request
 from limner.models.protocol import Options, Pixels, Predictor, RuntimeOptions
-from limner.models.runtimes.onnx import choose_providers, cores
+from limner.models.runtimes.onnx import available_providers, choose_providers, cores
 from limner.models.tasks.line_images import Quads, best_readings, detector_view, readings, visible
 from limner.models.tasks.ocr import Region, in_reading_order, region_annotations
 from limner.models.tasks.specs import Fraction, Side, Spec
@@ -235,7 +235,7 @@ def _network(path: Path, options: RuntimeOptions) -> onnxruntime.InferenceSessio
     import onnxruntime
 
     # Every page has another size, for which TensorRT would build everything anew.
-    chosen = choose_providers(onnxruntime.get_available_providers(), options.providers, has_tensorrt=False)
+    chosen = choose_providers(available_providers(), options.providers, has_tensorrt=False)
     # For the same reason CUDA must not try all its algorithms, and memory is given back after each page.
     settings = {_CUDA: {"cudnn_conv_algo_search": "HEURISTIC"}}
     session = onnxruntime.SessionOptions()

@@ -194,7 +194,7 @@ def prepare(pixels: Pixels, spec: Input, plan: Plan, buffers: Buffers) -> Tensor
     order = (0, 1, 2) if spec.channels == "rgb" else (2, 1, 0)
     tables = _tables(spec, small, order)
     for plane, channel, (scale, shift) in zip(planes, order, tables, strict=True):
-        _fill(plane, np.asarray(cv2.extractChannel(small, channel), np.uint8), plan, scale, shift, spec)
+        _fill(plane, np.asarray(cv2.extractChannel(small, channel)), plan, scale, shift, spec)
     return tensor if len(spec.layout) == 3 else tensor[None]
 
 
@@ -203,15 +203,18 @@ def _plain(pixels: Pixels) -> Pixels:
     return pixels if pixels.strides[1:] == (3, 1) and pixels.strides[0] > 0 else np.ascontiguousarray(pixels)
 
 
-def _resized(pixels: Pixels, size: Size, how: str) -> Pixels:
+def _resized(pixels: Pixels, size: Size, how: str) -> Tensor:
+    """The pixels at another size: uint8, or float32 where the filter does not round."""
     if (pixels.shape[1], pixels.shape[0]) == size:
         return pixels
+    if how == "linear-exact":
+        return np.asarray(cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_LINEAR))
     if how in _PILLOW:
         return np.asarray(Image.fromarray(pixels).resize(size, _PILLOW[how]))
     return np.asarray(cv2.resize(pixels, size, interpolation=_OPENCV[how]), np.uint8)
 
 
-def _tables(spec: Input, small: Pixels, order: tuple[int, ...]) -> list[tuple[float, float]]:
+def _tables(spec: Input, small: Tensor, order: tuple[int, ...]) -> list[tuple[float, float]]:
     """Factor and addend that turn a pixel into a number, for each colour in the order of the input."""
     normalisation = spec.normalisation
     if isinstance(normalisation, Fixed):
@@ -237,12 +240,16 @@ def _statistics(normalisation: PerImage, small: Pixels) -> tuple[Tensor, Tensor]
     return means[:, 0] * normalisation.scale, deviations[:, 0] * normalisation.scale
 
 
-def _fill(plane: Tensor, colour: Pixels, plan: Plan, scale: float, shift: float, spec: Input) -> None:
+def _fill(plane: Tensor, colour: Tensor, plan: Plan, scale: float, shift: float, spec: Input) -> None:
     """Write one colour into its plane, with its padding."""
     inside = plane[plan.top : plan.top + plan.inner[1], plan.left : plan.left + plan.inner[0]]
     if spec.dtype == "uint8":  # the network does the rest itself
         inside[...] = colour
         _pad(plane, plan, spec.pad or 0)
+        return
+    if colour.dtype != np.uint8:
+        inside[...] = colour * np.float32(scale) + np.float32(shift)
+        _pad(plane, plan, 0.0 if spec.pad is None else spec.pad * scale + shift)
         return
     # A pixel has 256 values: a table is exact, and as fast as a product.
     table = (np.arange(256) * scale + shift).astype(spec.dtype)

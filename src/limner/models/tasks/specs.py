@@ -64,8 +64,8 @@ class Shortest(Spec):
     longest: Side = Field(description="Most that the longer side may have, pixels.")
     rounding: Literal["nearest", "floor", "torchvision"] = Field(
         default="nearest",
-        description="How lengths become whole: Detectron2 rounds to the nearest, others cut off. `torchvision` cuts off "
-        "what its detectors reckon with 32 bits, sometimes a pixel less.",
+        description="How lengths become whole: Detectron2 rounds to the nearest, others cut off. `torchvision` cuts "
+        "off what its detectors reckon with 32 bits, sometimes a pixel less.",
     )
 
 
@@ -118,7 +118,9 @@ class PerImage(Spec):
 
 Normalisation: TypeAlias = Annotated[Fixed | PerImage, Field(discriminator="kind")]
 
-Filter: TypeAlias = Literal["nearest", "linear", "cubic", "area", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"]
+Filter: TypeAlias = Literal[
+    "nearest", "linear", "linear-exact", "cubic", "area", "pillow-bilinear", "pillow-bicubic", "pillow-lanczos"
+]
 
 
 class Input(Spec):
@@ -130,7 +132,9 @@ class Input(Spec):
     channels: Literal["rgb", "bgr"] = Field(default="rgb", description="Order of the colours.")
     resize: Resize = Field(default=Letterbox(), description="How the image is scaled.")
     filter: Filter = Field(
-        default="linear", description="How it is sampled when scaled. OpenCV's filters, or Pillow's, which blur first."
+        default="linear",
+        description="How it is sampled when scaled. OpenCV's filters (`linear-exact` gives numbers between whole "
+        "ones), or Pillow's, which blur first.",
     )
     normalisation: Normalisation = Field(default=Fixed(), description="How pixels become numbers.")
     pad: float | None = Field(

@@ -16,7 +16,7 @@ from limner.operations.jobs import experiments
 from limner.operations.jobs.desk import JobDesk, JobRequest, Member
 from limner.operations.jobs.experiments import Experiment, Part, experiment_of, parts_of
 from limner.operations.jobs.results import pages_of
-from limner.storage.jobs import Job, Jobs
+from limner.storage.jobs import Job, Jobs, Status
 from limner.storage.pages import JobPages
 
 #: The types of documents; all but the first are what their bytes say, whatever they are called.
@@ -113,7 +113,7 @@ class ExperimentDesk:
 
     def monitor(self) -> dict[str, Json]:
         """The experiments that wait or are being worked on."""
-        found = [job for job in self._experiments() if not job.final]
+        found = [*self._experiments("running"), *self._experiments("queued")]
         listed: list[Json] = [
             {"tracking_id": job.id, "experiment_id": experiment_of(job).id, "status": experiments.status_of(job)}
             for job in found
@@ -181,9 +181,9 @@ class ExperimentDesk:
     def _all(self) -> Jobs:
         return Jobs(self.jobs.database, self.jobs.workspace_id)
 
-    def _experiments(self) -> Iterator[Job]:
+    def _experiments(self, status: Status | None = None) -> Iterator[Job]:
         last: str | None = None
-        while found := self._all.list(limit=_BATCH, before=last):
+        while found := self._all.list(limit=_BATCH, before=last, status=status):
             yield from (job for job in found if "experiment" in job.payload)
             last = found[-1].id
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from limner.annotations.annotation import Json
 from limner.core.errors import NotFoundError
 from limner.operations.foreign.regions import Postprocess
-from limner.operations.jobs.record import JobDocument, description_of, documents_of
+from limner.operations.jobs.record import JobDocument, documents_of
 from limner.storage.blobs import Blobs
 from limner.storage.jobs import Job
 
@@ -74,8 +74,7 @@ def parts_of(blobs: Blobs, job: Job) -> list[Part]:
     """The documents as AIKON named them, with what came of each; raises `ConflictError` before the job is planned."""
     found: dict[int, list[JobDocument]] = {}
     for document in documents_of(blobs, job):
-        number = description_of(blobs, job.id, document.number)["again"]["member"]
-        found.setdefault(number, []).append(document)
+        found.setdefault(document.member or 0, []).append(document)
     return [_part(number, member, found.get(number, ())) for number, member in enumerate(members_of(job))]
 
 

@@ -31,6 +31,8 @@ class JobDocument:
     pages: int
     skipped: Sequence[Mapping[str, str]]
     problems: Sequence[str]
+    #: Which of several sources it came from; None where there was one.
+    member: int | None = None
 
     def plain(self) -> dict[str, Json]:
         """The document as the API shows it."""
@@ -88,7 +90,7 @@ def _summary(found: Found, first: int, pages: int) -> dict[str, Json]:
     skipped: list[Json] = [{"where": each.where, "reason": each.reason} for each in document.skipped[:_MOST_LISTED]]
     problems: list[Json] = [*document.problems[:_MOST_LISTED]]
     about: dict[str, Json] = {"id": document.id, "title": document.title, "first": first, "pages": pages}
-    return {**about, "skipped": skipped, "problems": problems}
+    return {**about, "skipped": skipped, "problems": problems, "member": found.again.get("member")}
 
 
 def _write(blobs: Blobs, key: str, value: Json) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from limner.core.errors import FetchError, StatusError
 from limner.core.settings import Settings
 from limner.sources.net.body import DESCRIPTION_BYTES, Partial
+from limner.sources.net.breaker import Breaker
 from limner.sources.net.cache import Cache, Entry
 from limner.sources.net.exchange import Arrival, Exchange, Job
 from limner.sources.net.guard import Guard, Resolver, check_url
@@ -71,7 +72,8 @@ class Engine:
         self._cache = _open_cache(settings) if kept else None
         self._transport = GuardedTransport(Guard(settings.source_networks, resolve))
         self._politeness = Politeness(settings.host_concurrency, settings.host_delays, patience=backoff.patience)
-        self._exchange = Exchange(settings, self._transport, self._politeness, patience=backoff.patience)
+        self._breaker = Breaker()
+        self._exchange = Exchange(settings, self._transport, self._politeness, self._breaker, patience=backoff.patience)
         self._flights = Flights()
         self._closing = False
 
@@ -138,6 +140,8 @@ class Engine:
                 await asyncio.sleep(0 if last.pause else wait)
             if not _can_go_on(job):
                 job.partial.restart()
+        if last.unreached is not None:
+            self._breaker.gave_up(last.unreached)
         raise _given_up(job, last, tries)
 
     def _from_cache(self, entry: Entry) -> Download | None:

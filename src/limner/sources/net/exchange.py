@@ -16,12 +16,13 @@ import httpx
 from limner.core.errors import FetchError, StatusError
 from limner.core.settings import Settings
 from limner.sources.net.body import Partial, begin, media_type, receive
+from limner.sources.net.breaker import Breaker
 from limner.sources.net.cache import Entry
 from limner.sources.net.guard import check_url, host_key, origin
 from limner.sources.net.politeness import Politeness, retry_after
 from limner.sources.net.request import Kind, TransientError, shown
 from limner.sources.net.sniff import page_title
-from limner.sources.net.transport import NETWORK_ERRORS, GuardedTransport
+from limner.sources.net.transport import NETWORK_ERRORS, UNREACHED, GuardedTransport
 
 _log = logging.getLogger(__name__)
 
@@ -68,12 +69,19 @@ class Exchange:
     """Asks servers, one attempt at a time; `TransientError` says that another attempt may help."""
 
     def __init__(
-        self, settings: Settings, transport: GuardedTransport, politeness: Politeness, *, patience: float
+        self,
+        settings: Settings,
+        transport: GuardedTransport,
+        politeness: Politeness,
+        breaker: Breaker,
+        *,
+        patience: float,
     ) -> None:
         self._agent = settings.user_agent.encode()
         self._timeout = settings.fetch_timeout
         self._transport = transport
         self._politeness = politeness
+        self._breaker = breaker
         self._patience = patience
 
     async def attempt(self, job: Job) -> Arrival:
@@ -91,12 +99,14 @@ class Exchange:
         raise FetchError(f"{shown(job.url)} redirects more than {MAX_REDIRECTS} times.")
 
     async def _ask(self, job: Job, target: httpx.URL) -> Arrival | httpx.URL:
-        started = time.monotonic()
+        started, host = time.monotonic(), origin(target)
+        self._breaker.check(host, target.host)
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._transport.get(target, self._headers(job, target), self._timeout) as response,
             ):
+                self._breaker.reached(host)
                 outcome = await _redirect(target, response) or await self._answer(job, response)
         except TimeoutError as error:
             raise TransientError(f"no complete answer within {self._timeout:g} s") from error
@@ -201,4 +211,6 @@ def _network_error(target: httpx.URL, error: Exception) -> Exception:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return FetchError(f"The certificate of {target.host} cannot be trusted: {cause.verify_message}.")
         cause = cause.__cause__
-    return TransientError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    unreached = origin(target) if isinstance(error, UNREACHED) else None
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return TransientError(said, unreached=unreached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -48,7 +49,9 @@ class Download:
 class TransientError(Exception):
     """An attempt failed for a reason that may pass; never leaves this package."""
 
-    def __init__(self, reason: str, *, status: int = 0, pause: str = "", wait: float = 0.0) -> None:
+    def __init__(
+        self, reason: str, *, status: int = 0, pause: str = "", wait: float = 0.0, unreached: Hashable = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         #: The HTTP status, if there was one.
@@ -57,6 +60,8 @@ class TransientError(Exception):
         self.pause = pause
         #: Seconds that it asked for.
         self.wait = wait
+        #: The origin that no connection could be made to, if that was it.
+        self.unreached = unreached
 
 
 def shown(url: str) -> str:

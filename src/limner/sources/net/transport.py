@@ -32,6 +32,9 @@ NETWORK_ERRORS: Final = (
     httpcore.ProtocolError,
 )
 
+#: Those of them after which nothing was sent, since there was no connection.
+UNREACHED: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout)
+
 
 def _ssl_context() -> ssl.SSLContext:
     try:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from limner.core.errors import DatasetError
-from limner.training.datasets.dataset import Dataset, DatasetPage
+from limner.training.datasets.dataset import DatasetPage
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,15 +51,15 @@ class PictureCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._held = sum(file.stat().st_size for file in self._folder.iterdir())
 
-    def pixels(self, dataset: Dataset, page: DatasetPage) -> Pixels:
-        """The pixels of a page, its longer side at most of the cache's length; not to be written to."""
+    def pixels(self, path: Path, page: DatasetPage) -> Pixels:
+        """The pixels of a page whose image is a file; its longer side is at most of the cache's length."""
         size = fitted(page.page.width, page.page.height, self._longest)
         kept = self._folder / f"{page.image}.npy"
         if kept.exists():
             known = np.load(kept, mmap_mode="r")
             if known.shape == (size[1], size[0], 3):
                 return np.asarray(known)
-        pixels = read_pixels(dataset.image_path(page), size)
+        pixels = read_pixels(path, size)
         # Each process counts what it has written itself: the limit is a guide, not a promise.
         if self._held + pixels.nbytes <= self._limit:
             self._keep(kept, pixels)

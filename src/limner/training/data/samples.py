@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from limner.training.data.pictures import PictureCache
 from limner.training.data.targets import Target, target_of
-from limner.training.datasets.dataset import Dataset, DatasetPage
+from limner.training.datasets.dataset import Dataset, DatasetPage, image_file, parse_page, render_page
 
 #: An image (float32 [3, height, width], RGB from 0 to 1) and what is on it.
 Sample: TypeAlias = tuple[Tensor, Target]
@@ -39,8 +39,9 @@ class PageSamples(TorchDataset[Sample]):
         masks: bool = False,
         seed: int = 0,
     ) -> None:
-        self.dataset = dataset
+        self.labels = dataset.labels
         self.pages = tuple(pages)
+        self._images = dataset.images
         self._pictures = pictures
         self._augment = augment
         self._masks = masks
@@ -60,10 +61,17 @@ class PageSamples(TorchDataset[Sample]):
     def plain(self, number: int) -> tuple[Tensor, Target]:
         """A page as it is: uint8 [3, height, width], and what is on it."""
         page = self.pages[number]
-        pixels = self._pictures.pixels(self.dataset, page)
+        pixels = self._pictures.pixels(image_file(self._images, page.image), page)
         size = (pixels.shape[1], pixels.shape[0])
         target = target_of(page, self._places, size, masks=self._masks, number=number)
         return torch.from_numpy(pixels.copy()).permute(2, 0, 1), target
+
+    def __getstate__(self) -> dict[str, object]:
+        # Processes that read images get the pages as text: it is smaller, and annotations cannot be pickled.
+        return self.__dict__ | {"pages": [render_page(page) for page in self.pages]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"pages": tuple(parse_page(line) for line in state["pages"])})
 
     def _lot(self, number: int, epoch: int) -> int:
         return int(np.random.SeedSequence([self._seed, epoch, number]).generate_state(1)[0])

@@ -335,6 +335,7 @@ def fit(task: FitTask, *, resume: bool = False) -> FitResult:
 
 def _run(fitting: Fitting) -> Literal["finished", "stopped"]:
     config = fitting.task.config
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # Lightning's advice: on loggers, loaders and the like.
         warnings.filterwarnings("ignore", module="lightning")

@@ -53,7 +53,7 @@ def validate(learner: nn.Module, samples: PageSamples, *, masks: bool, rounds: i
                 truth.append(_truth(name, image, target))
                 found.append(_found(name, finds))
     kind: Kind = "segm" if masks else "bbox"
-    return Validation(evaluate(truth, found, samples.dataset.labels, kind=kind, rounds=rounds), tuple(found))
+    return Validation(evaluate(truth, found, samples.labels, kind=kind, rounds=rounds), tuple(found))
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def answering(learner: nn.Module) -> Iterator[Learner]:
 
 def pictures(samples: PageSamples, validation: Validation, most: int, threshold: float) -> Image.Image:
     """A sheet of the first pages: what is there beside what was found."""
-    labels, thumbnails = samples.dataset.labels, []
+    labels, thumbnails = samples.labels, []
     for number in range(min(most, len(samples))):
         image, target = samples.plain(number)
         page = Image.fromarray(image.permute(1, 2, 0).numpy())

@@ -44,7 +44,7 @@ class Sent:
 
 async def test_what_is_asked_for_twice_is_done_and_sent_once() -> None:
     later, work, sent = Later(), Work(), Sent()
-    flights = [later.start("a", work) for _ in range(3)]
+    flights = [later.start("a", "m", work) for _ in range(3)]
     for flight in flights:
         later.send("a", flight, sent)
     assert len(set(flights)) == 1
@@ -57,17 +57,20 @@ async def test_what_is_asked_for_twice_is_done_and_sent_once() -> None:
 async def test_it_is_done_again_when_it_is_asked_for_later() -> None:
     later, work = Later(), Work()
     work.go.set()
-    assert await later.start("a", work) == await later.start("b", work) == FOUND
-    assert await later.start("a", work) == FOUND
+    assert await later.start("a", "m", work) == await later.start("b", "m", work) == FOUND
+    assert await later.start("a", "m", work) == FOUND
     assert work.begun == 3
 
 
-async def test_only_a_few_are_worked_on_at_one_time() -> None:
+async def test_only_a_few_of_one_model_are_worked_on_at_one_time() -> None:
     later, work = Later(), Work()
-    flights = [later.start(number, work) for number in range(_AT_ONCE + 3)]
+    flights = [later.start(number, "m", work) for number in range(_AT_ONCE + 3)]
     for _ in range(10):
         await asyncio.sleep(0)
     assert work.begun == _AT_ONCE
+    other = Work()
+    other.go.set()
+    assert await later.start("other", "another model", other) == FOUND
     work.go.set()
     assert await asyncio.gather(*flights) == [FOUND] * len(flights)
 
@@ -78,7 +81,7 @@ async def test_only_a_few_are_worked_on_at_one_time() -> None:
 async def test_one_that_fails_is_told_in_the_log(caplog: pytest.LogCaptureFixture, error: Exception, said: str) -> None:
     later, work, sent = Later(), Work(error), Sent()
     with caplog.at_level(logging.WARNING):
-        flight = later.start("a", work)
+        flight = later.start("a", "m", work)
         later.send("a", flight, sent)
         work.go.set()
         await asyncio.wait([flight])

@@ -102,7 +102,7 @@ class Backend:
         work = await asyncio.to_thread(self._work, wanted)
         keys = [_key(work, task, place) for place, task in enumerate(wanted.tasks)]
         flights = [
-            self.later.start(key, partial(self._predicted, work, task))
+            self.later.start(key, (self.workspace_id, work.bundle.ref), partial(self._predicted, work, task))
             for key, task in zip(keys, wanted.tasks, strict=True)
         ]
         if flights:

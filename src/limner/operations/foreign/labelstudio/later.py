@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from functools import partial
 from typing import Any
@@ -14,7 +15,7 @@ from limner.operations.foreign.labelstudio.results import Prediction
 logger = logging.getLogger(__name__)
 
 Flight = asyncio.Task[Prediction]
-#: Predictions that are worked on at one time; the rest wait, so that our own API's requests are not crowded out.
+#: Predictions of one model that are worked on at one time; the rest wait, and do not crowd out our own API's requests.
 _AT_ONCE = 4
 
 
@@ -24,13 +25,13 @@ class Later:
     def __init__(self) -> None:
         self._flights: dict[Hashable, Flight] = {}
         self._sending: dict[Hashable, asyncio.Task[None]] = {}
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._rooms: defaultdict[Hashable, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(_AT_ONCE))
 
-    def start(self, key: Hashable, work: Callable[[], Awaitable[Prediction]]) -> Flight:
-        """The prediction of that key, which is begun unless it is under way."""
+    def start(self, key: Hashable, model: Hashable, work: Callable[[], Awaitable[Prediction]]) -> Flight:
+        """The prediction of that key, by a model, which is begun unless it is under way."""
         flight = self._flights.get(key)
         if flight is None:
-            flight = self._flights[key] = asyncio.create_task(self._work(work))
+            flight = self._flights[key] = asyncio.create_task(self._work(self._rooms[model], work))
             flight.add_done_callback(partial(self._landed, key))
         return flight
 
@@ -45,8 +46,8 @@ class Later:
         if not flight.cancelled():
             flight.exception()  # whoever asked may be gone: then nobody else looks at it
 
-    async def _work(self, work: Callable[[], Awaitable[Prediction]]) -> Prediction:
-        async with self._room:
+    async def _work(self, room: asyncio.Semaphore, work: Callable[[], Awaitable[Prediction]]) -> Prediction:
+        async with room:
             return await work()
 
 

@@ -1,0 +1,1 @@
+"""Changes to images and what is on them, so that a network learns what does not matter."""
