@@ -19,7 +19,7 @@ import httpx
 LIMNER = Path(sys.executable).with_name("limner")
 AIM_SECONDS, AIM_MEGABYTES = 2.5, 200.0
 #: Starts on the same folder.
-STARTS = 2
+STARTS = 5
 
 
 def start(data: Path) -> tuple[float, float, float, float]:

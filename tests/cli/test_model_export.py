@@ -21,7 +21,14 @@ def test_a_bundle_comes_out_and_goes_in_again(limner: Run, tmp_path: Path) -> No
 def test_int8_prints_accuracy_before_and_after(limner: Run, tmp_path: Path) -> None:
     limner("models", "add", convolution_bundle(tmp_path / "cells").folder)
     folder = pages(tmp_path / "pages")
-    labelme = {"imagePath": "0.png", "imageHeight": 64, "imageWidth": 64, "version": "5", "flags": {}, "imageData": None}
+    labelme = {
+        "imagePath": "0.png",
+        "imageHeight": 64,
+        "imageWidth": 64,
+        "version": "5",
+        "flags": {},
+        "imageData": None,
+    }
     shape = {"label": "bright", "shape_type": "rectangle", "points": [[0, 0], [8, 8]], "group_id": None, "flags": {}}
     (folder / "0.json").write_text(json.dumps({**labelme, "shapes": [shape]}))
     done = limner("models", "export", "cells", "--int8", "--calibration", folder, "--against", folder, "-o", "small")

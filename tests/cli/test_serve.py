@@ -49,7 +49,7 @@ def test_open_streams_do_not_hold_it_up(tmp_path: Path) -> None:
         following = threading.Thread(target=_follow, args=(client, job.id, told))
         following.start()
         assert told.wait(30)
-        assert server.stop(seconds=15) == 0
+        assert server.stop(seconds=60) == 0
         following.join(30)
         assert not following.is_alive()
 

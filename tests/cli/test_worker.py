@@ -1,7 +1,6 @@
 """``limner worker``: processes that share the work of a server."""
 
 import re
-import shutil
 import signal
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from tests.cli.conftest import Run
 from tests.client.conftest import draw_page
 from tests.limner_process import serving, working
 from tests.models.networks import bright_boxes_bundle
-from tests.sources.iiif.loopback import IIIFServer
 
 
 @pytest.fixture
@@ -81,37 +79,3 @@ def test_what_is_wrong_is_one_clear_error(limner: Run) -> None:
 
 def _has(pattern: str) -> re.Pattern[str]:
     return re.compile(re.escape(pattern))
-
-
-@pytest.mark.slow
-def test_two_machines_share_a_job_and_one_finishes_what_the_other_left(
-    postgres_url: str, tmp_path: Path, page: Path
-) -> None:
-    shared = {"LIMNER_DATABASE_URL": postgres_url, "LIMNER_STORAGE_URL": str(tmp_path / "blobs")}
-    folder = tmp_path / "pages"
-    folder.mkdir()
-    for number in range(60):
-        shutil.copy(page, folder / f"{number:02}.png")
-    bundle = read_bundle(bright_boxes_bundle(tmp_path / "bright"))
-    for machine in ("server", "one", "two"):
-        ModelStore(tmp_path / machine / "models").add(bundle)
-    with (
-        IIIFServer(folder, latency=0.2) as library,
-        serving(tmp_path / "server", "--no-auth", "--workers", "0", **shared) as server,
-        Client(server.url) as client,
-        working(tmp_path / "one", **shared) as one,
-        working(tmp_path / "two", **shared) as two,
-    ):
-        for worker in (one, two):
-            worker.wait_for(_has("Working on the jobs"))
-        job = client.jobs.create(library.manifest_url(3), model="bright")
-        for event in client.jobs.events(job, timeout=60):
-            if event.page is not None and event.page.index >= 25:  # both have begun a chunk
-                break
-        assert client.queue().workers == 2
-        one.kill()
-        done = client.jobs.wait(job, timeout=100)
-        assert (done.status, done.pages.done) == ("succeeded", 60)
-        attempts = [each.attempts for each in client.jobs.pages(job)]
-        assert sum(attempts) - len(attempts) <= 1
-        assert two.stop() == 0

@@ -188,7 +188,7 @@ def _dark() -> bytes:
     return out.getvalue()
 
 
-def _until(look: Callable[[], T], seconds: float = 30.0) -> T:
+def _until(look: Callable[[], T], seconds: float = 60.0) -> T:
     """What a function gives, once it gives something."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

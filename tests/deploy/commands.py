@@ -1,4 +1,4 @@
-"""The commands of Limner that stand in files of the deployment and of the docs, and whether our command line takes them."""
+"""The commands of Limner that stand in the deployment and in the docs, and whether our command line takes them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from limner.cli.main import app
 
@@ -28,11 +28,17 @@ OTHER_VARIABLES = {"LIMNER_CONFIG", "LIMNER_SERVER", "LIMNER_TOKEN"}
 
 
 def commands_in(text: str) -> Iterator[str]:
-    """Every command of Limner in the code of a page, without what stands before it."""
-    blocks = "\n".join(_FENCE.findall(text)).replace("\\\n", " ").splitlines()
-    for line in (*blocks, *_INLINE.findall(_FENCE.sub("", text))):
+    """Every command of Limner in the blocks of code of a page, without what stands before it."""
+    for line in "\n".join(_FENCE.findall(text)).replace("\\\n", " ").splitlines():
         if found := _BEFORE.match(line.strip()):
             yield _alone(line.strip()[found.end() :])
+
+
+def mentions_in(text: str) -> Iterator[str]:
+    """Every command that is spoken of between them, maybe without its arguments."""
+    for words in _INLINE.findall(_FENCE.sub("", text)):
+        if found := _BEFORE.match(words):
+            yield _alone(words[found.end() :])
 
 
 def _alone(line: str) -> str:
@@ -46,20 +52,18 @@ def variables_in(text: str) -> set[str]:
 
 
 def parse(arguments: Sequence[str]) -> None:
-    """Have our command line read some arguments; raises `click.ClickException` where it does not take them.
+    """Have our command line read some arguments; raises `TyperException` where it does not take them.
 
-    Nothing is run.
+    Nothing is run. A group of commands by its name is taken: it prints what it has.
     """
-    command: click.Command = typer.main.get_command(app)
-    name, left, parent = "limner", list(arguments), None
-    while True:
+    command, parent, name, left = typer.main.get_command(app), None, "limner", list(arguments)
+    while left or not isinstance(command, TyperGroup):
         context = command.make_context(name, left, parent=parent)
-        if not isinstance(command, click.Group):
+        if not isinstance(command, TyperGroup):
             return
-        left = [*context._protected_args, *context.args]
-        name, found, left = command.resolve_command(context, left)
+        found_name, found, left = command.resolve_command(context, [*context._protected_args, *context.args])
         assert found is not None
-        command, parent, name = found, context, str(name)
+        command, parent, name = found, context, str(found_name)
 
 
 def words_of(command: str) -> list[str]:

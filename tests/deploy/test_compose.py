@@ -8,6 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -235,10 +238,17 @@ def test_the_entrypoint_puts_secrets_into_the_environment_of_the_command(tmp_pat
     assert missing.stdout == ""
 
 
-def test_the_health_check_succeeds_for_a_200_alone(s3_server: str) -> None:
-    assert run(sys.executable, CONTAINER / "healthy.py", f"{s3_server}/moto-api/").returncode == 0
-    for address in (f"{s3_server}/nothing/there", "http://127.0.0.1:9/"):
-        failed = run(sys.executable, CONTAINER / "healthy.py", address)
+def test_the_health_check_succeeds_for_a_200_alone(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("well")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        assert run(sys.executable, CONTAINER / "healthy.py", address).returncode == 0
+        missing = run(sys.executable, CONTAINER / "healthy.py", f"{address}/nothing")
+        server.shutdown()
+    gone = run(sys.executable, CONTAINER / "healthy.py", address)
+    for failed in (missing, gone):
         assert failed.returncode == 1
         assert address in failed.stderr
 

@@ -14,7 +14,8 @@ from limner.storage.pages import JobPage, PlannedPage
 
 
 class Scripted:
-    """Payload: ``pages``, ``seconds`` a page, and lists of page numbers under ``fail``, ``crash``, ``die``, ``deaf``.
+    """Payload: ``pages``, ``seconds`` a page, and lists of page numbers under ``fail``, ``crash``, ``die``, ``deaf``,
+    ``hold`` (these wait until `release` is called, in whatever process) and ``hold_deaf`` (these do even when cancelled).
 
     ``flaky`` maps a page to how many attempts fail before one succeeds; ``plan`` and ``finish`` may
     say ``fail``, ``die`` or ``flaky``.
@@ -43,6 +44,14 @@ class Scripted:
     def finish(self, job: Job, context: Context) -> None:
         self._whole(job, "finish", context)
 
+    def release(self) -> None:
+        """Let the pages go on that are held."""
+        self._sign.touch()
+
+    @property
+    def _sign(self) -> Path:
+        return self.log.with_name(f"{self.log.name}.go")
+
     def begun(self, job_id: str) -> Counter[int]:
         """How often each page of a job was begun, in all processes."""
         return Counter(int(line.split()[1]) for line in self._lines() if line.startswith(job_id))
@@ -56,6 +65,12 @@ class Scripted:
 
     def _page(self, job: Job, page: JobPage, context: Context) -> Outcome:
         script, number = job.payload, page.number
+        if number in script.get("hold", ()):
+            while not self._sign.exists() and not context.wait(0.01):
+                pass
+        if number in script.get("hold_deaf", ()):
+            while not self._sign.exists():
+                time.sleep(0.01)
         if number in script.get("deaf", ()):  # does not look whether it was cancelled
             time.sleep(script.get("seconds", 0))
         elif context.wait(script.get("seconds", 0)):

@@ -64,10 +64,10 @@ def test_a_ticker_outlives_failures_and_does_not_repeat_itself(caplog: pytest.Lo
 
     ticker = Ticker("the dispatcher", 0.01, tick)
     ticker.start()
-    assert all(ticks.acquire(timeout=5) for _ in range(5))
+    assert all(ticks.acquire(timeout=60) for _ in range(5))
     assert caplog.text.count("goes on trying") == 1
     away = False
-    assert all(ticks.acquire(timeout=5) for _ in range(3))
+    assert all(ticks.acquire(timeout=60) for _ in range(3))
     ticker.stop()
     assert "the dispatcher works again" in caplog.text
 
@@ -76,9 +76,9 @@ def test_a_sleeping_ticker_is_woken_and_stopped_at_once() -> None:
     ticks = threading.Semaphore(0)
     ticker = Ticker("test", 600, ticks.release)
     ticker.start()
-    assert ticks.acquire(timeout=5)
+    assert ticks.acquire(timeout=60)
     ticker.wake()
-    assert ticks.acquire(timeout=5)
+    assert ticks.acquire(timeout=60)
     ticker.stop()
     ticker.wake()
     assert not ticks.acquire(timeout=0.05)

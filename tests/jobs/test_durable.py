@@ -96,7 +96,7 @@ def test_a_lane_does_its_steps_and_ends(database: Database, run: Callable[..., D
 
     durable = run("host-1", body)
     durable.run("lane-1", "yolo")
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert seen == [("lane-1", "yolo", True), ("lane-1", "yolo", True), ("lane-1", "yolo", False)]
     _until(lambda: not durable.lanes(["lane-1"])["lane-1"].live)
     assert durable.pending() == []
@@ -114,12 +114,12 @@ def test_a_lane_left_behind_goes_on_after_its_last_finished_step(
     def first(_lane: str, _queue: str) -> int:
         durable.step(lambda: bool(done.append("one")) or True)
         stuck.set()
-        release.wait(20)  # the process "dies" here
+        release.wait(120)  # the process "dies" here
         return 0
 
     durable = run("host-1", first)
     durable.run("lane-1", "yolo")
-    assert stuck.wait(10)
+    assert stuck.wait(60)
     assert [(lane.id, lane.executor, lane.live) for lane in durable.pending()] == [("lane-1", "host-1", True)]
 
     ended = threading.Event()
@@ -131,7 +131,7 @@ def test_a_lane_left_behind_goes_on_after_its_last_finished_step(
         return 0
 
     durable = run("host-1", again)  # under the same name it takes up the lane by itself
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert done == ["one", "two"]
     release.set()
 
@@ -142,12 +142,12 @@ def test_a_lane_of_a_dead_process_is_resumed_by_another(database: Database, run:
 
     def first(_lane: str, _queue: str) -> int:
         stuck.set()
-        release.wait(20)
+        release.wait(120)
         return 0
 
     durable = run("dead", first)
     durable.run("lane-1", "yolo")
-    assert stuck.wait(10)
+    assert stuck.wait(60)
     seen: list[tuple[str, str]] = []
     ended = threading.Event()
 
@@ -160,7 +160,7 @@ def test_a_lane_of_a_dead_process_is_resumed_by_another(database: Database, run:
     assert [lane.executor for lane in durable.pending()] == ["dead"]
     assert not ended.wait(1.5)  # nobody takes it unasked
     durable.resume("lane-1")
-    assert ended.wait(10)
+    assert ended.wait(60)
     assert seen == [("lane-1", "yolo")]
     _until(lambda: durable.lanes(["lane-1"])["lane-1"].executor == "alive")
     release.set()

@@ -69,7 +69,7 @@ async def test_what_happens_in_another_process_is_seen_by_looking(
     await asyncio.sleep(0.1)
     elsewhere = Database(tmp_path / "data" / "limner.db")
     await asyncio.to_thread(Jobs(elsewhere, (await asyncio.to_thread(jobs.get, job.id)).workspace_id).cancel, job.id)
-    events = await asyncio.wait_for(following, 10)
+    events = await asyncio.wait_for(following, 60)
     elsewhere.close()
     assert [event.type for event in events] == ["queued", "cancelled"]
 

@@ -43,10 +43,10 @@ def test_a_process_that_was_killed_finds_its_name_again(tmp_path: Path) -> None:
     mine = Identity(tmp_path)
     assert mine.id != name
     process.kill()
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     back, again = _other_process(tmp_path)
     assert again == name
-    back.communicate("", timeout=10)
+    back.communicate("", timeout=60)
     mine.release()
 
 

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,10 +42,24 @@ def workers(database: Database) -> Workers:
     return Workers(database)
 
 
+class Clock:
+    """A clock that stands still unless it is moved, seconds."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def keeper(database: Database, workers: Workers, durable: Remembered, tmp_path: Path) -> Iterator[Keeper]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keeper(database: Database, workers: Workers, durable: Remembered, tmp_path: Path, clock: Clock) -> Iterator[Keeper]:
     identity = Identity(tmp_path)
-    keeper = Keeper(workers, Board(database), durable, identity, kinds=["annotate"], dead_after=0.2)
+    keeper = Keeper(workers, Board(database), durable, identity, kinds=["annotate"], dead_after=20.0, clock=clock)
     keeper.register()
     yield keeper
     identity.release()
@@ -76,24 +89,24 @@ def test_it_beats_for_itself_and_says_when_it_leaves(keeper: Keeper, workers: Wo
     assert workers.all()[0].state == "stopped"
 
 
-def test_one_whose_beat_stops_is_dead_after_a_while(keeper: Keeper, workers: Workers) -> None:
+def test_one_whose_beat_stops_is_dead_after_a_while(keeper: Keeper, workers: Workers, clock: Clock) -> None:
     _other(workers)
     keeper.tick()
     assert _states(workers) == {"other": "alive"}
-    time.sleep(0.25)
+    clock.now += 25
     workers.beat("other", "1")
     keeper.tick()
-    time.sleep(0.1)
+    clock.now += 10
     keeper.tick()
     assert _states(workers) == {"other": "alive"}  # it had stirred
-    time.sleep(0.25)
+    clock.now += 11
     keeper.tick()
     assert _states(workers) == {"other": "dead"}
 
 
-def test_one_that_is_seen_for_the_first_time_has_its_time_too(keeper: Keeper, workers: Workers) -> None:
+def test_one_that_is_seen_for_the_first_time_has_its_time_too(keeper: Keeper, workers: Workers, clock: Clock) -> None:
     _other(workers)
-    time.sleep(0.25)
+    clock.now += 25
     keeper.tick()  # however long ago it beat: we have watched it for no time at all
     assert _states(workers) == {"other": "alive"}
 

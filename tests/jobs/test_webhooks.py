@@ -66,7 +66,7 @@ class PlainSender:
         parts = urlsplit(url)
         if parts.hostname != "127.0.0.1":
             raise AddressRefusedError
-        connection = HTTPConnection("127.0.0.1", parts.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", parts.port, timeout=30)
         try:
             connection.request("POST", parts.path, body, dict(headers))
             return connection.getresponse().status
@@ -93,7 +93,7 @@ def _pump(database: Database, *pauses: float, key: bytes = KEY) -> WebhookPump:
 
 
 def _until(deliveries: Deliveries, delivery_id: str, status: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while deliveries.get(delivery_id).status != status:
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -32,20 +32,20 @@ def _left_behind(database: Database, home: str) -> str:
         task = board.take(queue, lane, "dead", kinds=["scripted"])
         board.step(task, None, 0)
         ready.set()
-        release.wait(30)
+        release.wait(120)
         return 0
 
     durable = Durable(database, "dead")
     durable.start(hang)
     durable.run("lane-of-the-dead", "yolo")
-    assert ready.wait(10)
+    assert ready.wait(60)
     durable.stop()
     release.set()
     return job.id
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.02)

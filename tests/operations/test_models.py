@@ -5,12 +5,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from limner.core.errors import BundleError, ModelError, ModelNotFoundError, UsageError
+from limner.core.errors import (
+    BundleError,
+    CheckpointError,
+    ModelError,
+    ModelNotFoundError,
+    UnsafeCheckpointError,
+    UsageError,
+)
 from limner.core.registry import Registry
 from limner.models.bundle import Bundle
 from limner.models.bundle_files import pack_bundle, read_bundle
 from limner.models.importers.onnx_yolo import ONNX_YOLO
 from limner.models.importers.protocol import IMPORTERS, Wishes
+from limner.models.importers.pytorch_yolo import PYTORCH_YOLO
 from limner.models.store import ModelStore
 from limner.models.tasks.specs import Input, Stretch
 from limner.operations.models import (
@@ -23,6 +31,8 @@ from limner.operations.models import (
     show_model,
     try_model,
 )
+from tests.models.importers.checkpoints import archive, calling
+from tests.models.importers.test_pytorch_yolo import checkpoint
 from tests.models.networks import bright_boxes_bundle, fixed_outputs, noop_bundle, save, yolov5_rows
 
 TEXT = Bundle(name="text", task="ocr", runtime="rapidocr", labels=("line",), memory=7, page_seconds=5)
@@ -143,3 +153,23 @@ def test_the_drawn_picture_is_the_same_each_time():
 def test_expected_seconds():
     assert expected_seconds(TEXT) == 5
     assert expected_seconds(TEXT.changed(page_seconds=None)) == 1.0
+
+
+def test_a_checkpoint_of_yolov5_is_imported(store, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(IMPORTERS, "_added", {**IMPORTERS._added, "pytorch-yolo": PYTORCH_YOLO})
+    added = add_model(store, checkpoint(tmp_path / "best.pt", "yolov5"), Wishes(name="elements"))
+    assert (added.bundle.ref, added.importer) == ("elements@1", "pytorch-yolo")
+    assert store.get("elements").labels == ("illustration", "initial")
+
+
+def test_hostile_checkpoints_are_refused_and_nothing_is_left(store, tmp_path: Path):
+    trace = tmp_path / "was-here"
+    path = archive(tmp_path / "best.pt", calling("os", "system", f"touch {trace}"))
+    with pytest.raises(UnsafeCheckpointError, match=r"best\.pt is refused\. It names os\.system"):
+        add_model(store, path)
+    bomb = archive(tmp_path / "bomb.pt", bytes(5_000_000), compressed=True)
+    with pytest.raises(CheckpointError, match="compressed or encrypted"):
+        add_model(store, bomb)
+    assert not trace.exists()
+    assert store.list() == (TEXT,)
+    assert left_over(store) == []

@@ -45,7 +45,7 @@ class Engine:
         self.running = False
 
     def start(self) -> None:
-        assert self.gate.wait(10)
+        assert self.gate.wait(60)
         if self.error is not None:
             raise self.error
         self.running = True
@@ -59,7 +59,7 @@ def test_requests_need_not_wait_for_the_worker() -> None:
     worker = Starting(engine)
     assert worker.check() is False
     engine.gate.set()
-    for _ in range(500):
+    for _ in range(6000):
         if worker.check():
             break
         time.sleep(0.01)
@@ -72,7 +72,7 @@ def test_a_worker_that_cannot_start_says_why(caplog: pytest.LogCaptureFixture) -
     engine = Engine(OSError("no room"))
     worker = Starting(engine)
     engine.gate.set()
-    worker._thread.join(10)
+    worker._thread.join(60)
     with pytest.raises(OSError, match="no room"):
         worker.check()
     assert "could not be started" in caplog.text

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from limner.jobs.durable import Durable, Lane
 from limner.jobs.identity import Identity
@@ -33,6 +33,7 @@ class Keeper:
         *,
         kinds: Sequence[str],
         dead_after: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workers = workers
         self._board = board
@@ -40,6 +41,7 @@ class Keeper:
         self._identity = identity
         self._kinds = kinds
         self._dead_after = dead_after
+        self._clock = clock
         self._incarnation = ""
         self._beats: dict[tuple[str, str], tuple[int, float]] = {}
 
@@ -73,8 +75,8 @@ class Keeper:
         for key, worker in found.items():
             beat, since = self._beats[key]
             if worker.beat != beat:
-                self._beats[key] = (worker.beat, time.monotonic())
-            elif time.monotonic() - since > self._dead_after and self._workers.declare_dead(worker):
+                self._beats[key] = (worker.beat, self._clock())
+            elif self._clock() - since > self._dead_after and self._workers.declare_dead(worker):
                 logger.warning("The worker %s (process %s on %s) is dead", worker.id, worker.pid, worker.host)
 
     def _may_be_dead(self, worker: Worker) -> bool:

@@ -113,7 +113,7 @@ def test_what_transformers_leaves_beside_it_is_used(tmp_path: Path) -> None:
     assert bundle.input.normalisation == Fixed(mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
     assert found(bundle) == [("seal", 0.88, (32, 24, 96, 40))]
     (folder / "config.json").write_text("{")
-    with pytest.raises(BundleError, match="config.json beside the network"):
+    with pytest.raises(BundleError, match=r"config\.json beside the network"):
         ONNX_DETR.convert(path, tmp_path / "b2", Wishes())
 
 

@@ -125,22 +125,29 @@ def test_averaged_weights_and_other_labels_come_first(tmp_path: Path):
         PYTORCH_YOLO.convert(path, tmp_path / "other", Wishes(labels=("a",)))
 
 
-def test_a_network_that_is_not_what_its_table_says_is_refused(tmp_path: Path):
-    other = table("yolov5") | {
-        "backbone": [[-1, 1, "Conv", [8, 3, 4]], [-1, 1, "C3", [8, False]], [-1, 1, "Conv", [16, 3, 2]]]
-    }
-    for changes, message in (
-        ({"yaml": other}, r"model\.1\.m\.0 \(Bottleneck\) has add True, not False"),
-        ({"yaml": table("yolov5") | {"depth_multiple": 5.0, "backbone": [[-1, 1, "Conv", [8, 3, 4]], [-1, 2, "C3", [8]], [-1, 1, "Conv", [16, 3, 2]]]}}, "other layers"),
-        ({"yaml": table("yolov5") | {"width_multiple": 2.0}}, "of another shape"),
+def with_c3(*args, repeats: int = 1, **changes) -> dict[str, Any]:
+    """The table of YOLOv5 with other arguments for its second layer."""
+    out = table("yolov5") | changes
+    out["backbone"][1] = [-1, repeats, "C3", [8, *args]]
+    return out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"yaml": with_c3(False)}, r"model\.1\.m\.0 \(Bottleneck\) has add True, not False"),
+        ({"yaml": with_c3(repeats=3)}, "other layers"),
+        ({"yaml": with_c3(width_multiple=2.0)}, "of another shape"),
         ({"yaml": None}, r"no description \(yaml\)"),
-        ({"yaml": table("yolov5") | {"head": [[[1, 2], 1, "Pose", ["nc"]]]}}, "layer Pose, which is not known"),
+        ({"yaml": with_c3(head=[[[1, 2], 1, "Pose", ["nc"]]])}, "layer Pose, which is not known"),
         ({"stride": torch.tensor([8.0, 16.0])}, "has the strides"),
         ({"nc": 10**9}, "how many labels"),
-    ):  # fmt: skip
-        path = checkpoint(tmp_path / "best.pt", "yolov5", **changes)
-        with pytest.raises(BundleError, match=message):
-            PYTORCH_YOLO.convert(path, tmp_path / "bundle", Wishes())
+    ],
+)
+def test_a_network_that_is_not_what_its_table_says_is_refused(tmp_path: Path, changes, message):
+    path = checkpoint(tmp_path / "best.pt", "yolov5", **changes)
+    with pytest.raises(BundleError, match=message):
+        PYTORCH_YOLO.convert(path, tmp_path / "bundle", Wishes())
 
 
 def test_the_number_that_normalisations_add_is_taken_over(tmp_path: Path):

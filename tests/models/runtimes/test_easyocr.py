@@ -30,7 +30,7 @@ def easyocr() -> Any:
 
 
 def page() -> np.ndarray:
-    return np.ascontiguousarray(drawn_picture()[60:300:2, 40:560:2])
+    return np.ascontiguousarray(drawn_picture()[60:300:3, 40:560:3])
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import threading
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from limner.annotations.shapes import Box
 from limner.core.errors import BundleError, ModelError
 from limner.models.bundle_files import read_bundle, write_bundle
 from limner.models.protocol import RUNTIMES, Options, RuntimeOptions
-from limner.models.runtimes.onnx import ONNX, choose_providers, open_session
+from limner.models.runtimes.onnx import ONNX, available_providers, choose_providers, open_session
 from limner.models.tasks.specs import Input, Letterbox, Stretch, YoloV5
 from tests.models.networks import bright_boxes_bundle, bundle_of, network, noop_bundle, yolov5_bundle
 
@@ -36,6 +37,29 @@ def test_the_best_that_is_installed_executes(available, asked, has_tensorrt, cho
 def test_what_was_asked_for_and_is_not_there_is_an_error():
     with pytest.raises(ModelError, match="has no CUDAExecutionProvider here"):
         choose_providers(CPU, ("CUDAExecutionProvider",), has_tensorrt=False)
+
+
+@pytest.mark.parametrize(
+    ("providers", "packages", "loaded"),
+    [
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], True, 1),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], False, 0),  # CUDA is the machine's own
+        (["CPUExecutionProvider"], True, 0),
+    ],
+)
+def test_cuda_is_loaded_once_from_packages_that_are_installed(monkeypatch, providers, packages, loaded):
+    import onnxruntime
+
+    calls = []
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: calls.append(1))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if packages else None)
+    available_providers.cache_clear()
+    try:
+        assert [available_providers(), available_providers()] == [tuple(providers)] * 2
+        assert len(calls) == loaded
+    finally:
+        available_providers.cache_clear()
 
 
 def test_it_is_registered_and_says_what_executes(tmp_path: Path):

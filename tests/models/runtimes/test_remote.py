@@ -185,7 +185,10 @@ def test_odd_parameters_are_refused(local: Bundle, options: RuntimeOptions, para
         )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["float32", "float16", "int64", "uint8"]), st.lists(st.integers(1, 4), max_size=3)), min_size=1, max_size=4))  # fmt: skip
+TENSOR = st.tuples(st.sampled_from(["float32", "float16", "int64", "uint8"]), st.lists(st.integers(1, 4), max_size=3))
+
+
+@given(st.lists(TENSOR, min_size=1, max_size=4))
 def test_bytes_come_back_as_they_went(tensors: list) -> None:
     """The body of a request has the form of an answer, but for the name of its list."""
     random = np.random.default_rng(0)

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from limner.annotations.shapes import Box
 from limner.core.errors import BundleError, ModelError
 from limner.models.bundle import Bundle
 from limner.models.importers.protocol import Wishes
 from limner.models.importers.text_programs import TESSERACT as IMPORTER
 from limner.models.protocol import Options, Predictor, RuntimeOptions
 from limner.models.runtimes.tesseract import TESSERACT, installed_languages, parse_table
-from limner.annotations.shapes import Box
 
 TABLE = """level\tpage_num\tblock_num\tpar_num\tline_num\tword_num\tleft\ttop\twidth\theight\tconf\ttext
 1\t1\t0\t0\t0\t0\t0\t0\t600\t200\t-1\t

@@ -108,9 +108,7 @@ def test_models_that_differ_do_not_agree(tmp_path: Path) -> None:
     strict = bundle.changed(thresholds=Thresholds(score=0.9))
     options = RuntimeOptions(threads=1)
     images = calibration_images(pages(tmp_path / "pages", 2))
-    found = agreement(
-        ONNX.load(strict, options), ONNX.load(bundle, options), images, Settings(data=tmp_path)
-    )
+    found = agreement(ONNX.load(strict, options), ONNX.load(bundle, options), images, Settings(data=tmp_path))
     # The threshold is that of the first: cells of 200 are 0.78, those of 240 are 0.94.
     assert found.ratios.f1 == 1
     dark = bundle.changed(decoder=Boxes(outputs=("scores", "boxes")[::-1], form="xywh"))

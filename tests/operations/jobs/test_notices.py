@@ -30,7 +30,7 @@ def place(tmp_path: Path, bright: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield place
 
 
-_QUICK = {"pauses": (0.1, 0.1, 0.1), "poll": 0.1, "at_once": 4, "lease": 5.0}
+_QUICK = {"pauses": (0.1, 0.1, 0.1), "poll": 0.1, "at_once": 4, "lease": 60.0}
 
 
 @pytest.fixture

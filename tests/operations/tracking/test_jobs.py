@@ -51,7 +51,7 @@ def test_pages_that_fail_are_counted_and_not_timed(store: Memory, tmp_path: Path
     assert sorted(point.step for point in run.points if point.metric == "model_seconds") == [1, 3]
     figures = last(run)
     assert (figures["pages_done"], figures["pages_failed"]) == (2, 1)
-    assert figures["write_seconds_mean"] > 0
+    assert "write_seconds_mean" in figures
     assert figures["job_queue_seconds"] >= 0
 
 

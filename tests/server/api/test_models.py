@@ -7,6 +7,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from limner.models.bundle_files import pack_bundle, read_bundle
+from limner.models.importers.protocol import IMPORTERS
+from limner.models.importers.pytorch_yolo import PYTORCH_YOLO
+from tests.models.importers.checkpoints import archive, calling
+from tests.models.importers.test_pytorch_yolo import checkpoint
 from tests.models.networks import bright_boxes_bundle
 from tests.operations.bright_pages import page
 from tests.server.conftest import MakeClient
@@ -185,3 +189,16 @@ def test_only_admins_change_models(anonymous: TestClient, packed: bytes) -> None
 def test_a_file_that_is_too_large_is_refused(make_client: MakeClient, packed: bytes) -> None:
     client = make_client(auth=False, max_body_bytes=500)
     assert upload(client, packed).status_code == 413
+
+
+def test_a_checkpoint_is_converted_and_a_hostile_one_refused(client: TestClient, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(IMPORTERS, "_added", {**IMPORTERS._added, "pytorch-yolo": PYTORCH_YOLO})
+    answer = upload(client, checkpoint(tmp_path / "elements.pt", "yolov5").read_bytes(), "elements.pt")
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["ref"], answer.json()["labels"]) == ("elements@1", ["illustration", "initial"])
+    trace = tmp_path / "was-here"
+    hostile = archive(tmp_path / "worst.pt", calling("os", "system", f"touch {trace}"))
+    refused = upload(client, hostile.read_bytes(), "worst.pt")
+    assert (refused.status_code, refused.json()["code"]) == (422, "model.unsafe")
+    assert "os.system" in refused.json()["detail"]
+    assert not trace.exists()

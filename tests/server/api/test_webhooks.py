@@ -25,13 +25,13 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def busy(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """An admin's client of a server that works, and that does not wait for long before it tries again."""
-    quick = {"pauses": (0.1, 0.1), "poll": 0.1, "at_once": 4, "lease": 5.0}
+    quick = {"pauses": (0.1, 0.1), "poll": 0.1, "at_once": 4, "lease": 60.0}
     monkeypatch.setattr("limner.jobs.webhooks.WebhookPump.__init__.__kwdefaults__", quick)
     anonymous = make_client(workers=1, webhook_secret="the server's key")
     return with_token(anonymous, token_for(anonymous, "admin"))
 
 
-def _until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came true"

@@ -35,7 +35,7 @@ class Client:
     prefix: Prefix = "regions"
 
     def start(self, **request: Any) -> httpx.Response:
-        return httpx.post(f"{self.base}/{self.prefix}/start", trust_env=False, timeout=60, **request)
+        return httpx.post(f"{self.base}/{self.prefix}/start", trust_env=False, verify=False, timeout=60, **request)
 
     def started(self, **body: Any) -> str:
         answer = self.start(json=body)
@@ -43,12 +43,12 @@ class Client:
         return str(answer.json()["tracking_id"])
 
     def get(self, path: str) -> Any:
-        answer = httpx.get(f"{self.base}/{self.prefix}/{path}", trust_env=False, timeout=60)
+        answer = httpx.get(f"{self.base}/{self.prefix}/{path}", trust_env=False, verify=False, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str) -> httpx.Response:
-        return httpx.post(f"{self.base}/{self.prefix}/{path}", trust_env=False, timeout=60)
+        return httpx.post(f"{self.base}/{self.prefix}/{path}", trust_env=False, verify=False, timeout=60)
 
     def log(self, tracking_id: str) -> dict[str, Any]:
         found = self.get(f"{tracking_id}/status")
@@ -56,7 +56,7 @@ class Client:
         return dict(found["log"])
 
     def ended(self, tracking_id: str) -> dict[str, Any]:
-        until(lambda: self.log(tracking_id)["status"] in ("SUCCESS", "ERROR"), 60)
+        until(lambda: self.log(tracking_id)["status"] in ("SUCCESS", "ERROR"), 100)
         return self.log(tracking_id)
 
 
@@ -72,7 +72,7 @@ def _last(receiver: Receiver) -> dict[str, Any]:
 
 def _sent(base: str, tracking_id: str, key: dict[str, str]) -> list[dict[str, Any]]:
     """The notifications of an experiment, with all attempts."""
-    answer = httpx.get(f"{base}/v1/jobs/{tracking_id}/deliveries", headers=key, trust_env=False)
+    answer = httpx.get(f"{base}/v1/jobs/{tracking_id}/deliveries", headers=key, trust_env=False, verify=False)
     return list(answer.json()["items"])
 
 
@@ -133,8 +133,10 @@ def test_an_experiment_from_its_start_to_its_result(server: Listening, library: 
     assert result["doc_id"] == "wit1_man1"
     assert result["result_url"].rpartition("/")[2] == "bright+12"
     assert client.ended(tracking_id)["status"] == "SUCCESS"
-    assert httpx.get(last["output"]["dataset_url"], trust_env=False).json()["documents"] == body["documents"]
-    entries = httpx.get(result["result_url"], trust_env=False).json()
+    assert (
+        httpx.get(last["output"]["dataset_url"], trust_env=False, verify=False).json()["documents"] == body["documents"]
+    )
+    entries = httpx.get(result["result_url"], trust_env=False, verify=False).json()
     _check_entries(entries, library)
 
 
@@ -205,7 +207,7 @@ def test_all_types_of_documents_in_one_experiment(client: Client, library: IIIFS
     found = {
         each["doc_id"]: [
             (entry["source"], len(entry["crops"]))
-            for entry in httpx.get(each["result_url"], trust_env=False, timeout=60).json()
+            for entry in httpx.get(each["result_url"], trust_env=False, verify=False, timeout=60).json()
         ]
         for each in output["results_url"]
     }
@@ -225,7 +227,7 @@ def test_a_form_with_json_in_it_and_parameters_that_replace_the_options(client: 
         assert client.start(data={**fields, "parameters": parameters}).status_code == 200
         (result,) = _last(receiver)["output"]["results_url"]
     assert result["result_url"].endswith("/yolo_last+f")
-    (entry,) = httpx.get(result["result_url"], trust_env=False).json()
+    (entry,) = httpx.get(result["result_url"], trust_env=False, verify=False).json()
     # 60 × 40 at the upper left corner: a square of 60 about its middle, 30 more to each side, cut at the page's edge.
     assert entry["crops"][0]["absolute"] == {"x1": 0, "y1": 0, "x2": 90, "y2": 50, "width": 90, "height": 50}
 
@@ -254,7 +256,10 @@ def test_cancelling(client: Client, tmp_path: Path) -> None:
         assert client.post(f"{tracking_id}/cancel").json()["log"]["status"] == "ERROR"
         assert _last(receiver)["event"] == "ERROR"
     assert tracking_id not in str(client.get("monitor"))
-    assert httpx.get(f"{client.base}/regions/{tracking_id}/results/0/x+c", trust_env=False).status_code == 409
+    assert (
+        httpx.get(f"{client.base}/regions/{tracking_id}/results/0/x+c", trust_env=False, verify=False).status_code
+        == 409
+    )
 
 
 def test_models_and_queues(client: Client) -> None:
@@ -274,9 +279,9 @@ def test_what_was_found_is_forgotten_by_document_and_model(client: Client, libra
     assert client.post("one/delete?model_name=bright.pt").json() == {"deleted": 2}
     assert client.post("one/delete").json() == {"deleted": 0}
     results = f"{client.base}/regions/{both}/results"
-    assert httpx.get(f"{results}/0/bright+a", trust_env=False).status_code == 404
-    assert len(httpx.get(f"{results}/1/bright+a", trust_env=False).json()) == 1
-    assert httpx.get(f"{client.base}/regions/{alone}/status", trust_env=False).status_code == 404
+    assert httpx.get(f"{results}/0/bright+a", trust_env=False, verify=False).status_code == 404
+    assert len(httpx.get(f"{results}/1/bright+a", trust_env=False, verify=False).json()) == 1
+    assert httpx.get(f"{client.base}/regions/{alone}/status", trust_env=False, verify=False).status_code == 404
 
 
 _GOOD = {"type": "iiif", "src": "https://a.example/m.json"}
@@ -333,14 +338,17 @@ def test_another_workspace_does_not_see_an_experiment(server: Listening, client:
     def seen(identity: str) -> list[tuple[int, str]]:
         paths = ("status", "dataset", "results/0/bright+h")
         answers = [
-            httpx.get(f"{server.url}/regions/{identity}/{path}", headers=stranger, trust_env=False) for path in paths
+            httpx.get(f"{server.url}/regions/{identity}/{path}", headers=stranger, trust_env=False, verify=False)
+            for path in paths
         ]
-        answers.append(httpx.post(f"{server.url}/regions/{identity}/cancel", headers=stranger, trust_env=False))
+        answers.append(
+            httpx.post(f"{server.url}/regions/{identity}/cancel", headers=stranger, trust_env=False, verify=False)
+        )
         return [(answer.status_code, answer.text.replace(identity, "…")) for answer in answers]
 
     assert seen(tracking_id) == seen("0" * 32)
     assert {status for status, _ in seen(tracking_id)} == {404}
-    gone = httpx.post(f"{server.url}/regions/hidden/delete", headers=stranger, trust_env=False)
+    gone = httpx.post(f"{server.url}/regions/hidden/delete", headers=stranger, trust_env=False, verify=False)
     assert gone.json()["deleted"] == 0
     assert client.log(tracking_id)["status"] == "SUCCESS"
 
@@ -348,19 +356,20 @@ def test_another_workspace_does_not_see_an_experiment(server: Listening, client:
 def test_a_job_of_another_kind_of_client_is_no_experiment(server: Listening) -> None:
     key = key_of(server, "annotate")
     job = httpx.post(
-        f"{server.url}/v1/jobs", json={"source": "https://a.example/m.json"}, headers=key, trust_env=False
+        f"{server.url}/v1/jobs", json={"source": "https://a.example/m.json"}, headers=key, trust_env=False, verify=False
     ).json()
-    assert httpx.get(f"{server.url}/regions/{job['id']}/status", trust_env=False).status_code == 404
+    assert httpx.get(f"{server.url}/regions/{job['id']}/status", trust_env=False, verify=False).status_code == 404
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_an_experiment_goes_on_after_the_server_was_killed(tmp_path: Path, bright: Path) -> None:
     store = ModelStore(tmp_path / "data" / "models")
     store.add(read_bundle(bright))
     store.alias("default", "bright")
     names = {"LIMNER_COMPAT_CLIENTS": "127.0.0.1", "LIMNER_FETCH_RETRIES": "0"}
     with (
-        IIIFServer(save_pages(tmp_path / "pages", 12), latency=0.25) as library,
+        IIIFServer(save_pages(tmp_path / "pages", 8), latency=1.0) as library,
         Receiver() as receiver,
         serving(tmp_path / "data", **names) as server,
     ):
@@ -368,10 +377,10 @@ def test_an_experiment_goes_on_after_the_server_was_killed(tmp_path: Path, brigh
         documents = [{"type": "iiif", "src": library.manifest_url(), "uid": "long"}]
         tracking_id = client.started(experiment_id="r", notify_url=receiver.url, documents=documents)
         key = {"X-API-Key": server.first_token}
-        until(
-            lambda: [each["status"] for each in _sent(client.base, tracking_id, key)] == ["delivered", "delivered"], 60
-        )
+        told = ["delivered", "delivered"]
+        until(lambda: [each["status"] for each in _sent(client.base, tracking_id, key)][:2] == told, 60)
         server.kill()
+        library.latency = 0.0
         assert "SUCCESS" not in str(_told(receiver))
         server.again()
         client = Client(server.url)
@@ -383,4 +392,4 @@ def test_an_experiment_goes_on_after_the_server_was_killed(tmp_path: Path, brigh
     assert events.count("STARTED") == events.count("SUCCESS") == 1
     assert events[0] == "STARTED"
     assert events[-1] == "SUCCESS"
-    assert [len(entry["crops"]) for entry in entries] == [1] * 12
+    assert [len(entry["crops"]) for entry in entries] == [1] * 8

@@ -70,7 +70,7 @@ def at_least(boxes: Tensor, least: float) -> Tensor:
 def best(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The highest scores and their places, the best first; fewer where there are not so many."""
     number: Any = torch.minimum(shape_as_tensor(scores)[0], torch.tensor(count))
-    values, places = torch.topk(scores, number if torch._C._get_tracing_state() else int(number))
+    values, places = torch.topk(scores, number)
     return values, places
 
 
@@ -78,7 +78,7 @@ class _Suppressed(torch.autograd.Function):
     """``NonMaxSuppression`` of ONNX: rows of group, class and box, the best of each class first."""
 
     @staticmethod
-    def forward(context: Any, boxes: Tensor, scores: Tensor, iou: float, threshold: float, limit: int) -> Tensor:
+    def forward(_: object, boxes: Tensor, scores: Tensor, iou: float, threshold: float, limit: int) -> Tensor:
         """The same with torchvision's ``nms``."""
         rows = []
         for group, group_boxes in enumerate(boxes):
@@ -89,7 +89,7 @@ class _Suppressed(torch.autograd.Function):
         return torch.cat(rows)
 
     @staticmethod
-    def symbolic(graph: Any, boxes: Any, scores: Any, iou: float, threshold: float, limit: int) -> Any:
+    def symbolic(graph: Any, boxes: object, scores: object, iou: float, threshold: float, limit: int) -> object:  # noqa: ANN401  # torch has no types for it
         """The node in ONNX."""
         constants = (torch.tensor([limit]), torch.tensor([iou]), torch.tensor([threshold]))
         return graph.op(

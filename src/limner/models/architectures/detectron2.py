@@ -37,8 +37,6 @@ class Detectron2Rules:
     stride_in_1x1: bool
     #: Groups of the 3 × 3 convolutions (ResNeXt).
     groups: int
-    #: How far apart the samples of the last stage's 3 × 3 convolutions are.
-    last_dilation: int
     #: Whether the levels of the pyramid are averaged instead of added.
     averages: bool
     #: Sides of anchors for each level, and their height by width.
@@ -75,9 +73,7 @@ class Tensors:
                 f"The checkpoint has {len(self._left)} tensors that this network has no place for: {some}."
             )
 
-    def convolution(
-        self, name: str, *, stride: int = 1, padding: int = 0, groups: int = 1, dilation: int = 1
-    ) -> nn.Conv2d:
+    def convolution(self, name: str, *, stride: int = 1, padding: int = 0, groups: int = 1) -> nn.Conv2d:
         """A convolution with its batch normalisation folded in, if it has one."""
         weight = self.take(f"{name}.weight")
         if weight.ndim != 4:
@@ -87,7 +83,7 @@ class Tensors:
             weight, bias = self._folded(f"{name}.norm", weight, bias)
         out, inside, *kernel = weight.shape
         with torch.device("meta"):  # not drawn at random first
-            made = nn.Conv2d(inside * groups, out, (kernel[0], kernel[1]), stride, padding, dilation, groups)
+            made = nn.Conv2d(inside * groups, out, (kernel[0], kernel[1]), stride, padding, groups=groups)
         return _filled(made, weight, bias)
 
     def _folded(self, name: str, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,7 +169,7 @@ def _cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Tensor:
 class _Block(nn.Module):
     """A residual block: three convolutions (or two, in ResNet-18 and 34), and a shortcut."""
 
-    def __init__(self, source: Tensors, name: str, stride: int, dilation: int, rules: Detectron2Rules) -> None:
+    def __init__(self, source: Tensors, name: str, stride: int, rules: Detectron2Rules) -> None:
         super().__init__()
         deep = f"{name}.conv3.weight" in source
         first, second = (stride, 1) if rules.stride_in_1x1 or not deep else (1, stride)
@@ -181,9 +177,7 @@ class _Block(nn.Module):
         self.shortcut = source.convolution(shortcut, stride=stride) if f"{shortcut}.weight" in source else nn.Identity()
         if deep:
             self.conv1 = source.convolution(f"{name}.conv1", stride=first)
-            self.conv2 = source.convolution(
-                f"{name}.conv2", stride=second, padding=dilation, groups=rules.groups, dilation=dilation
-            )
+            self.conv2 = source.convolution(f"{name}.conv2", stride=second, padding=1, groups=rules.groups)
             self.conv3: nn.Module = source.convolution(f"{name}.conv3")
         else:
             self.conv1 = source.convolution(f"{name}.conv1", stride=first, padding=1)
@@ -209,13 +203,11 @@ class _Pyramid(nn.Module):
         stages, laterals, outputs = [], [], []
         for level in _LEVELS:
             name = f"{base}.res{level}"
-            last = level == _LEVELS[-1] and rules.last_dilation > 1
             blocks = [
                 _Block(
                     source,
                     f"{name}.{number}",
-                    stride=2 if number == 0 and level > _LEVELS[0] and not last else 1,
-                    dilation=rules.last_dilation if last else 1,
+                    stride=2 if number == 0 and level > _LEVELS[0] else 1,
                     rules=rules,
                 )
                 for number in range(source.count(f"{name}.{{}}.conv1.weight"))

@@ -18,6 +18,7 @@ class Predicting(nn.Module):
         self.classes = classes
         anchors = Anchors.from_config(config).boxes
         #: Top, left, bottom and right of each.
+        self.anchors: Tensor
         self.register_buffer("anchors", anchors)
         self.most = min(int(config.max_detection_points), len(anchors) * classes)
 

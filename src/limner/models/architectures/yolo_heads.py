@@ -42,7 +42,7 @@ class AnchorDetect(nn.Module):
     def _rows(self, raw: Tensor, anchors: Tensor, stride: int) -> Tensor:
         batch, _, height, width = raw.shape
         raw = raw.view(batch, self.na, self.no, height, width).permute(0, 1, 3, 4, 2)
-        xy, wh, scores, masks = raw.split((2, 2, self.nc + 1, self.nm), 4)
+        xy, wh, scores, masks = torch.split(raw, [2, 2, self.nc + 1, self.nm], 4)
         across = torch.arange(width, dtype=raw.dtype).view(1, 1, 1, -1).expand(1, 1, height, width)
         down = torch.arange(height, dtype=raw.dtype).view(1, 1, -1, 1).expand(1, 1, height, width)
         grid = torch.stack((across, down), 4) - 0.5
@@ -119,7 +119,7 @@ class Detect(nn.Module):
             torch.cat((box(each), score(each)), 1) for each, box, score in zip(x, self.cv2, self.cv3, strict=True)
         ]
         flat = torch.cat([each.flatten(2) for each in levels], 2)
-        box, scores = flat.split((self.reg_max * 4, self.nc), 1)
+        box, scores = torch.split(flat, [self.reg_max * 4, self.nc], 1)
         centres, strides = _cells(levels, self.stride)
         near, far = self.dfl(box).chunk(2, 1)
         first, last = centres - near, centres + far

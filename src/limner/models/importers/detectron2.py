@@ -226,7 +226,6 @@ def _rules(config: Detectron2Config) -> Detectron2Rules:
     return Detectron2Rules(
         stride_in_1x1=config.stride_in_1x1,
         groups=config.groups,
-        last_dilation=config.last_dilation,
         averages=config.averages,
         anchor_sizes=config.anchor_sizes,
         anchor_ratios=config.anchor_ratios,

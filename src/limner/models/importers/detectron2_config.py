@@ -40,6 +40,7 @@ _FIXED: dict[str, tuple[object, str]] = {
     "MODEL.FPN.IN_FEATURES": (["res2", "res3", "res4", "res5"], "the levels of the pyramid"),
     "MODEL.RPN.IN_FEATURES": (["p2", "p3", "p4", "p5", "p6"], "the levels of the proposals"),
     "MODEL.ROI_HEADS.IN_FEATURES": (["p2", "p3", "p4", "p5"], "the levels of the heads"),
+    "MODEL.RESNETS.RES5_DILATION": (1, "dilation in the last stage"),
     "TEST.AUG.ENABLED": (False, "augmentation in tests"),
 }
 
@@ -50,7 +51,6 @@ class Detectron2Config:
 
     stride_in_1x1: bool = True
     groups: int = 1
-    last_dilation: int = 1
     averages: bool = False
     anchor_sizes: tuple[tuple[float, ...], ...] = ((32,), (64,), (128,), (256,), (512,))
     anchor_ratios: tuple[tuple[float, ...], ...] = ((0.5, 1.0, 2.0),) * 5
@@ -117,7 +117,6 @@ def parse_config(tree: Mapping[str, Any], name: str = "config.yaml") -> Detectro
     return Detectron2Config(
         stride_in_1x1=source.flag("MODEL.RESNETS.STRIDE_IN_1X1", default.stride_in_1x1),
         groups=source.count("MODEL.RESNETS.NUM_GROUPS", default.groups),
-        last_dilation=source.count("MODEL.RESNETS.RES5_DILATION", default.last_dilation),
         averages=source.text("MODEL.FPN.FUSE_TYPE", "sum") == "avg",
         anchor_sizes=source.levels("MODEL.ANCHOR_GENERATOR.SIZES", default.anchor_sizes),
         anchor_ratios=source.levels("MODEL.ANCHOR_GENERATOR.ASPECT_RATIOS", default.anchor_ratios),

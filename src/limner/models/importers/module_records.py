@@ -74,7 +74,7 @@ def take_settings(module: torch.nn.Module, record: Opaque) -> None:
         theirs = records[name]
         epsilon = theirs.get("eps")
         if theirs.kind == "BatchNorm2d" and isinstance(epsilon, float):
-            layer.eps = epsilon  # type: ignore[assignment]
+            layer.eps = epsilon
         if _is_leaf(theirs) and type(layer).__name__ != theirs.kind:
             raise CheckpointError(f"The layer {name} is a {theirs.name}, and a {type(layer).__name__} was expected.")
         for setting in _SETTINGS.get(theirs.kind, ()):

@@ -38,8 +38,9 @@ _NETWORKS: dict[str, Literal["yolov5", "ultralytics"]] = {
 _OTHER_TASKS = ("ClassificationModel", "PoseModel", "OBBModel", "WorldModel", "RTDETRDetectionModel", "YOLOEModel")
 _DEFAULT_SIDE = 640
 _HINT = (
-    "Export it to ONNX with the program that made it, and bring that file. Or add `--kind ultralytics-export`: then the "
-    "ultralytics package (AGPL-3.0, which you install yourself) loads it, running what stands in it, and exports it."
+    "Export it to ONNX with the program that made it, and bring that file. Or add `--kind ultralytics-export`: then "
+    "the ultralytics package (AGPL-3.0, which you install yourself) loads it, running what stands in it, and "
+    "exports it."
 )
 
 

@@ -15,6 +15,8 @@ from limner.models.importers.protocol import Wishes, name_from
 from limner.models.importers.tiny_yolo_files import HDF5, TinyYoloFile, darknet_outputs, read_darknet, read_keras
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from limner.models.architectures.tiny_yolo import TinyYolo
 
 _SIDE_OF_CELL = 64
@@ -95,7 +97,8 @@ def _network(file: TinyYoloFile) -> tuple[TinyYolo, int]:
     dense = [layer for layer in file.layers if layer.dense]
     if len(file.layers) != _LAYERS or len(dense) != 3 or file.layers[-3:] != tuple(dense):
         raise BundleError(
-            f"It has {len(convolutions)} convolutions and {len(dense)} dense layers; a Tiny YOLO has nine and then three."
+            f"It has {len(convolutions)} convolutions and {len(dense)} dense layers; "
+            "a Tiny YOLO has nine and then three."
         )
     cells = math.isqrt(dense[0].weights.shape[1] // len(convolutions[-1].bias))
     network = TinyYolo(
@@ -104,7 +107,7 @@ def _network(file: TinyYoloFile) -> tuple[TinyYolo, int]:
         dense=[len(layer.bias) for layer in dense[:2]],
         side=cells * _SIDE_OF_CELL,
     )
-    targets = [*network.convolutions(), *network.dense()]
+    targets: list[nn.Conv2d | nn.Linear] = [*network.convolutions(), *network.dense()]
     with torch.no_grad():
         for target, layer in zip(targets, file.layers, strict=True):
             if target.weight.shape != layer.weights.shape or target.bias is None:

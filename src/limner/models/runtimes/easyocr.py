@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from limner.annotations.annotation import Json
 from limner.core.errors import BundleError, LimnerError, ModelError
 from limner.models.bundle import Bundle
 from limner.models.importers.extras import need_extra
@@ -79,7 +80,7 @@ class EasyOcrRuntime:
         need_extra("easyocr", ("easyocr",), f"The model {bundle.ref}")
         parameters = parameters_of(bundle, Parameters)
         engine = _engine(parameters, options)
-        about = {"program": "easyocr", "languages": [*parameters.languages]}
+        about: dict[str, Json] = {"program": "easyocr", "languages": [*parameters.languages]}
         return LinesPredictor(bundle, engine, sha256=engine.sha256, about=about)
 
 

@@ -47,7 +47,9 @@ class Parameters(Spec):
         pattern=r"^https?://", max_length=2000, description="Address of the server, up to what comes before `/v2`."
     )
     model: str = Field(min_length=1, max_length=500, description="Name of the model there.")
-    model_version: str = Field(default="", max_length=200, description="Version of the model there; empty for its choice.")
+    model_version: str = Field(
+        default="", max_length=200, description="Version of the model there; empty for its choice."
+    )
     outputs: tuple[str, ...] = Field(
         default=(), description="Names of the outputs in the order of the decoder; empty for the server's order."
     )
@@ -127,12 +129,14 @@ class RemoteRuntime:
         if options.send is None:
             raise ModelError(f"The model {bundle.ref} is on another server, and there is no way to the network here.")
         session = RemoteSession(parameters_of(bundle, Parameters), options.send)
-        expected = {bundle.input.name: bundle.input.dtype}
+        expected: dict[str, str] = {bundle.input.name: bundle.input.dtype}
         if bundle.input.size_input:
             expected[bundle.input.size_input] = "int64"
         given = {each.name: each.dtype for each in session.inputs}
         if given != expected:
-            raise ModelError(f"The model {bundle.ref} takes {_listed(given)}, and its bundle names {_listed(expected)}.")
+            raise ModelError(
+                f"The model {bundle.ref} takes {_listed(given)}, and its bundle names {_listed(expected)}."
+            )
         return TaskPredictor(bundle, session, (f"{self.name}: {urlsplit(str(bundle.parameters['url'])).netloc}",))
 
 
@@ -140,7 +144,9 @@ class RemoteRuntime:
 REMOTE = RemoteRuntime()
 
 
-def render_request(inputs: Mapping[str, Array], outputs: Sequence[str], *, binary: bool) -> tuple[dict[str, str], bytes]:
+def render_request(
+    inputs: Mapping[str, Array], outputs: Sequence[str], *, binary: bool
+) -> tuple[dict[str, str], bytes]:
     """Headers and body of a request for inference."""
     described: list[dict[str, Any]] = []
     parts: list[bytes] = []

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
+from limner.annotations.annotation import Json
 from limner.core.errors import ModelError
 from limner.models.bundle import Bundle
 from limner.models.protocol import Pixels, RuntimeOptions
@@ -34,7 +35,10 @@ class Parameters(Spec):
     """``parameters`` of a bundle for this runtime."""
 
     languages: tuple[Language, ...] = Field(
-        default=("eng",), min_length=1, max_length=20, description="Languages as Tesseract calls them, the main one first."
+        default=("eng",),
+        min_length=1,
+        max_length=20,
+        description="Languages as Tesseract calls them, the main one first.",
     )
     page_mode: int = Field(default=3, ge=0, le=13, description="How a page is cut up: `--psm` of the program.")
     timeout: float = Field(default=120.0, gt=0, le=3600, description="Seconds that one page may take.")
@@ -77,7 +81,7 @@ class TesseractRuntime:
                 hint=f"On Debian: apt-get install tesseract-ocr-{missing[0].lower().replace('_', '-')}",
             )
         version = run_program(path, ["--version"], b"", _PATIENCE, 1).partition("\n")[0].strip()[:100]
-        about = {"program": version, "languages": [*parameters.languages]}
+        about: dict[str, Json] = {"program": version, "languages": [*parameters.languages]}
         return LinesPredictor(bundle, Program(path, parameters, options.threads), about=about)
 
 
@@ -117,7 +121,9 @@ def run_program(path: str, arguments: Sequence[str], given: bytes, seconds: floa
         raise ModelError(f"Tesseract cannot be started: {error}.") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ModelError(f"Tesseract failed with code {done.returncode}: {said[-1][:300] if said else 'it said nothing'}")
+        raise ModelError(
+            f"Tesseract failed with code {done.returncode}: {said[-1][:300] if said else 'it said nothing'}"
+        )
     return done.stdout.decode(errors="replace")
 
 

@@ -26,7 +26,9 @@ ReadLines = Callable[[Pixels], Sequence[Region]]
 class LinesPredictor:
     """Lines in reading order, by whatever reads them."""
 
-    def __init__(self, bundle: Bundle, read: ReadLines, *, sha256: str = "", about: Mapping[str, Json] = {}) -> None:  # noqa: B006  # never changed
+    def __init__(
+        self, bundle: Bundle, read: ReadLines, *, sha256: str = "", about: Mapping[str, Json] | None = None
+    ) -> None:
         if not bundle.labels:
             raise BundleError(f"The model {bundle.ref} has no label to give to text.")
         self.bundle = bundle
@@ -34,7 +36,7 @@ class LinesPredictor:
         self._read: ReadLines | None = read
         self._sha256 = sha256
         #: What annotations say of the program beside the options of a prediction.
-        self._about = dict(about)
+        self._about = dict(about or {})
 
     def predict(self, pixels: Pixels, size: tuple[int, int], options: Options) -> list[Annotation]:
         """The lines on an image; see `limner.models.protocol.Predictor`."""

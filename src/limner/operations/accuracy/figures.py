@@ -116,9 +116,7 @@ def by_label(
         yield LabelAccuracy(label=label, ratios=finds.at(threshold), ap50=finds.average_precision())
 
 
-def as_truth(
-    name: str, annotations: Sequence[Annotation], labels: Sequence[str], size: tuple[int, int]
-) -> PageTruth:
+def as_truth(name: str, annotations: Sequence[Annotation], labels: Sequence[str], size: tuple[int, int]) -> PageTruth:
     """What is on a page, as boxes; annotations of other labels are left out."""
     place = {label: at for at, label in enumerate(labels)}
     known = [each for each in annotations if each.label in place]

@@ -90,9 +90,7 @@ def _images(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
-def _with_images(
-    pages: Sequence[AnnotatedPage], images: Mapping[str, Path]
-) -> tuple[list[LabelledPage], list[str]]:
+def _with_images(pages: Sequence[AnnotatedPage], images: Mapping[str, Path]) -> tuple[list[LabelledPage], list[str]]:
     found, missing = [], []
     for page in pages:
         name = PurePosixPath(page.page.name).name

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
-from limner.core.errors import LimnerError
+from limner.core.errors import LimnerError, NotFoundError
 from limner.models.bundle import Bundle
 from limner.operations.services import Services
 from limner.operations.tracking.writer import Run
@@ -51,7 +52,8 @@ class JobTracking:
 
 
 def timings(database: Database, job: Job) -> Iterator[Mapping[str, float]]:
-    """The seconds in each stage of every page that is done."""
-    for _, result in JobPages(database, job.workspace_id).results(job.id):
-        if result is not None and result.get("seconds"):
-            yield result["seconds"]
+    """The seconds in each stage of every page that is done; none of a job that has been deleted meanwhile."""
+    with suppress(NotFoundError):
+        for _, result in JobPages(database, job.workspace_id).results(job.id):
+            if result is not None and result.get("seconds"):
+                yield result["seconds"]
