@@ -122,10 +122,12 @@ def test_a_workspace_is_told_of_its_jobs(client: Client, pages: list[Path], rece
 
 
 def test_a_job_is_cancelled_while_it_runs(client: Client, pages: list[Path]) -> None:
-    with IIIFServer(pages[0].parent, latency=1.0) as slow:
+    with IIIFServer(pages[0].parent) as slow:
+        slow.hold("/image/")
         job = client.jobs.create(slow.manifest_url(3))
         _until(lambda: client.jobs.get(job).status == "running")
         assert client.jobs.cancel(job).status == "cancelled"
+        slow.release()
         assert client.jobs.wait(job, timeout=30).status == "cancelled"
         assert client.jobs.retry(job).status == "queued"
         assert client.jobs.wait(job, timeout=60).status == "succeeded"
@@ -155,7 +157,8 @@ def test_what_the_server_refuses_has_its_class_and_sentence(client: Client, page
 
 
 async def test_a_task_that_is_cancelled_lets_go_of_its_stream(async_client: AsyncClient, pages: list[Path]) -> None:
-    with IIIFServer(pages[0].parent, latency=1.0) as slow:
+    with IIIFServer(pages[0].parent) as slow:
+        slow.hold("/image/")
         job = await async_client.jobs.create(slow.manifest_url(3))
         waiting = asyncio.create_task(async_client.jobs.wait(job))
         await asyncio.sleep(0.5)

@@ -102,9 +102,11 @@ def test_a_server_killed_in_the_midst_of_a_job_loses_no_page_and_repeats_next_to
     server: ServerProcess, library: IIIFServer
 ) -> None:
     api = Api(server)
+    library.hold("p0120")
     job_id = api.submit(source=library.manifest_url())
     api.reached(job_id, 60)
     server.kill()
+    library.release()
     assert sum(path.startswith("/image/") for path in library.log) < PAGES
     server.again()
     api = Api(server)

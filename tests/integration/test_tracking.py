@@ -1,4 +1,4 @@
-"""A real server and a real worker, processes of their own, tell a real MLflow server how long things took."""
+"""A real MLflow server is told how long things took, by a real server and a real worker in processes of their own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pytest
 
 from limner.models.bundle_files import read_bundle
 from limner.models.store import ModelStore
+from limner.operations.tracking.rest import RestStore
+from limner.operations.tracking.store import Point, RefusedError, find_or_create
 from tests.limner_process import serving, working
 from tests.mlflow_server import MLflow
 from tests.models.networks import bright_boxes_bundle
 from tests.operations.jobs.workplace import save_pages, until
 from tests.sources.iiif.loopback import IIIFServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PHASES = {"download_seconds", "decode_seconds", "model_seconds", "write_seconds", "seconds"}
 
@@ -90,3 +92,28 @@ def test_every_inference_of_server_and_worker_is_in_mlflow_when_they_have_stoppe
         assert done.metrics[f"{phase}_p95"] >= 0
         assert f"{phase}_mean" in done.metrics
     assert runs["Nobody works on it"].status == "KILLED"
+
+
+def test_a_real_server_has_what_was_noted(mlflow_server: MLflow) -> None:
+    store = RestStore(f"{mlflow_server.url}/")
+    experiment = store.experiment("rest")
+    assert store.experiment("rest") == experiment
+    run = find_or_create(store, experiment, "job/1", "A manuscript", {"model": "bright", "hash": ""})
+    assert find_or_create(store, experiment, "job/1", "another", {"model": "other"}) == run
+    store.log(run, [Point("seconds", 0.25, step, 1_000 + step) for step in range(1000)])
+    store.log(run, [Point("seconds", 0.25, 0, 1_000)])
+    store.end(run, "FINISHED", 5_000)
+    (kept,) = mlflow_server.runs("rest")
+    assert (kept.name, kept.status) == ("A manuscript", "FINISHED")
+    assert kept.params == {"model": "bright", "hash": ""}
+    history = mlflow_server.history(kept, "seconds")
+    assert len(history) == 1000
+    assert set(history) == {(step, 0.25) for step in range(1000)}
+    with pytest.raises(RefusedError, match="404"):
+        store.log("0" * 32, [Point("seconds", 1.0, 1, 1)])
+    store.delete(run)
+    assert store.find(experiment, "job/1") == []
+    mlflow_server.ask("POST", "experiments/delete", json={"experiment_id": experiment})
+    with pytest.raises(RefusedError, match="has been deleted"):
+        store.experiment("rest")
+    store.close()

@@ -4,8 +4,9 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from limner.core.errors import CancelledError, DecodeError, SourceError
 from limner.jobs.protocol import Context, Done, Failed, Outcome, TryAgainError, failure
@@ -14,8 +15,8 @@ from limner.storage.pages import JobPage, PlannedPage
 
 
 class Scripted:
-    """Payload: ``pages``, ``seconds`` a page, and lists of page numbers under ``fail``, ``crash``, ``die``, ``deaf``,
-    ``hold`` (these wait until `release` is called, in whatever process) and ``hold_deaf`` (these do even when cancelled).
+    """Payload: ``pages``, ``seconds`` a page, and lists of page numbers under ``fail``, ``crash``, ``die``, ``deaf``.
+    Those under ``hold`` wait until `release` is called, in whatever process; under ``hold_deaf`` even when cancelled.
 
     ``flaky`` maps a page to how many attempts fail before one succeeds; ``plan`` and ``finish`` may
     say ``fail``, ``die`` or ``flaky``.
@@ -65,12 +66,7 @@ class Scripted:
 
     def _page(self, job: Job, page: JobPage, context: Context) -> Outcome:
         script, number = job.payload, page.number
-        if number in script.get("hold", ()):
-            while not self._sign.exists() and not context.wait(0.01):
-                pass
-        if number in script.get("hold_deaf", ()):
-            while not self._sign.exists():
-                time.sleep(0.01)
+        self._hold(script, number, context)
         if number in script.get("deaf", ()):  # does not look whether it was cancelled
             time.sleep(script.get("seconds", 0))
         elif context.wait(script.get("seconds", 0)):
@@ -84,6 +80,14 @@ class Scripted:
         if page.attempts < script.get("flaky", {}).get(str(number), 0):
             raise TryAgainError("The host is busy.")
         return Done({"page": number, "name": page.name})
+
+    def _hold(self, script: Mapping[str, Any], number: int, context: Context) -> None:
+        if number in script.get("hold", ()):
+            while not self._sign.exists() and not context.wait(0.01):
+                pass
+        if number in script.get("hold_deaf", ()):
+            while not self._sign.exists():
+                time.sleep(0.01)
 
     def _whole(self, job: Job, what: str, context: Context) -> None:
         self._write(f"{what} {job.id}")

@@ -230,7 +230,11 @@ def test_one_at_a_time_on_a_queue_is_strict_and_jobs_keep_their_order(
     make_engine: Make, database: Database, home: str, handler: Scripted
 ) -> None:
     engine = make_engine(limits=Limits(total=8), chunk=2)
+    busy = engine.submit(home, _new(1, hold=[0]))
+    _until(lambda: Jobs(database, home).get(busy.id).status == "running")
     jobs = [engine.submit(home, _new(4, seconds=0.01)) for _ in range(3)]
+    _until(lambda: all(Jobs(database, home).get(job.id).pages.total == 4 for job in jobs))  # side by side
+    handler.release()
     for job in jobs:
         engine.wait(home, job.id)
     assert handler.most["yolo"] == 1

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import limner
-from limner.cli import annotate, convert, demo, doctor, manifest, models, serve, settings, tokens, worker
+from limner.cli import annotate, convert, demo, doctor, evaluate, manifest, models, serve, settings, tokens, worker
 from limner.cli.exits import BAD_USAGE, INTERRUPTED, NOTHING
 from limner.cli.remote import server
 from limner.core.errors import LimnerError, UsageError
@@ -27,6 +27,7 @@ app.command("annotate")(annotate.annotate)
 app.command("convert")(convert.convert)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(models.app, name="models")
 app.command("serve")(serve.serve)

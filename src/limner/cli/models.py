@@ -65,11 +65,15 @@ def add(
         raise UsageError(f"There is no file or folder {path}, and no model is known by that name.")
     wished = None if labels is None else tuple(label.strip() for label in labels.split(",") if label.strip())
     if (server := server_of(context)) is not None:
-        if kind is not None or replace or config is not None:
-            raise UsageError("--kind, --config and --replace are not possible with --server.")
+        if config is not None and Path(config).is_file():
+            raise UsageError(
+                "With --server, --config is a name.",
+                hint="Put the file and the weights into one zip file and add that.",
+            )
         from limner.cli.remote import models as remote_models
 
-        remote_models.add(server, path, name=name, version=version, labels=wished, default=default)
+        wishes = Wishes(name, version, wished, config)
+        remote_models.add(server, path, wishes, kind=kind, replace=replace, default=default)
         return
     from limner.core.settings import load_settings
     from limner.operations.services import Services

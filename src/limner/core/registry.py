@@ -45,11 +45,15 @@ class Registry(Generic[T]):
         """The member of that name; raises `UnknownNameError` naming the nearest ones."""
         if name in self._added:
             return self._added[name]
-        if name not in self._points:
-            raise UnknownNameError(f"There is no {self.kind} called {name!r}.", hint=self._hint(name))
+        self.check(name)
         member: T = self._points[name].load()
         self._added[name] = member
         return member
+
+    def check(self, name: str) -> None:
+        """Raise `UnknownNameError` unless there is such a member; it is not loaded."""
+        if name not in self:
+            raise UnknownNameError(f"There is no {self.kind} called {name!r}.", hint=self._hint(name))
 
     def __iter__(self) -> Iterator[T]:
         return (self.get(name) for name in self.names())

@@ -25,6 +25,9 @@ from limner.models.filelock import locked
 DEFAULT = "default"
 #: … and what it means until it is set.
 _DEFAULT_TARGET = "text"
+_ALIASES, _FORMER = ".aliases.json", ".former-aliases.json"
+#: Former targets of an alias that are remembered.
+_HISTORY = 50
 
 
 class ModelStore:
@@ -111,13 +114,13 @@ class ModelStore:
     def _written_aliases(self) -> dict[str, str]:
         """The aliases that stand in the folder."""
         try:
-            found = json.loads((self.folder / ".aliases.json").read_text(encoding="utf-8"))
+            found = json.loads((self.folder / _ALIASES).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise BundleError(f"{self.folder / '.aliases.json'} is damaged: {error}.") from error
+            raise BundleError(f"{self.folder / _ALIASES} is damaged: {error}.") from error
         if not isinstance(found, dict):
-            raise BundleError(f"{self.folder / '.aliases.json'} is damaged: it holds no table of names.")
+            raise BundleError(f"{self.folder / _ALIASES} is damaged: it holds no table of names.")
         return {str(alias): str(target) for alias, target in found.items()}
 
     def alias(self, alias: str, target: str | None) -> None:
@@ -128,6 +131,7 @@ class ModelStore:
         checked_name(alias, "an alias")
         with self._locked():
             aliases = self._written_aliases()
+            before = aliases.get(alias)
             if target is None:
                 if alias not in aliases:
                     raise ModelNotFoundError(f"There is no alias {alias!r}.")
@@ -135,7 +139,44 @@ class ModelStore:
             else:
                 self._check_alias(alias, target, aliases)
                 aliases[alias] = target
-            write_text(self.folder / ".aliases.json", json.dumps(aliases, indent=2, sort_keys=True) + "\n")
+            if before != target:
+                history = self._history()
+                history[alias] = [*history.get(alias, []), before][-_HISTORY:]
+                self._write(_FORMER, history)
+            self._write(_ALIASES, aliases)
+
+    def rollback(self, alias: str) -> str | None:
+        """Let an alias stand for what it stood for before; that, or None where it was none then.
+
+        Each call goes one step further back. Raises `ModelNotFoundError` where nothing is known of former times, or
+        the former model is no longer there.
+        """
+        with self._locked():
+            history, aliases = self._history(), self._written_aliases()
+            if not history.get(alias):
+                raise ModelNotFoundError(f"Nothing is known of what the alias {alias!r} stood for before.")
+            former = history[alias].pop()
+            if former is None:
+                aliases.pop(alias, None)
+            else:
+                self._check_alias(alias, former, aliases)
+                aliases[alias] = former
+            self._write(_FORMER, {name: targets for name, targets in history.items() if targets})
+            self._write(_ALIASES, aliases)
+        return former
+
+    def _history(self) -> dict[str, list[str | None]]:
+        """What each alias stood for, the last at the end; None for when it was none."""
+        try:
+            found = json.loads((self.folder / _FORMER).read_text(encoding="utf-8"))
+            return {str(alias): [*targets] for alias, targets in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise BundleError(f"{self.folder / _FORMER} is damaged: {error}.") from error
+
+    def _write(self, name: str, values: object) -> None:
+        write_text(self.folder / name, json.dumps(values, indent=2, sort_keys=True) + "\n")
 
     def _check_alias(self, alias: str, target: str, aliases: dict[str, str]) -> None:
         if self.versions(alias):

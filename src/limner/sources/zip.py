@@ -51,7 +51,7 @@ class ZipSource:
 ZIP = ZipSource()
 
 
-class _Archive:
+class Archive:
     """An open zip file; entries may be read from several threads."""
 
     def __init__(self, path: Path, name: str, keep: object) -> None:
@@ -87,7 +87,7 @@ class _Archive:
 class _Entry:
     """An image in a zip file; it is read when it is decoded, so that few are in memory."""
 
-    archive: _Archive
+    archive: Archive
     info: zipfile.ZipInfo
     settings: Settings
     frame: int = 0
@@ -143,10 +143,10 @@ def open_zip(path: Path, identity: str, title: str, context: SourceContext, keep
     """
     name, settings = identity.rpartition("/")[2], context.settings
     try:
-        archive = _Archive(path, name, keep)
+        archive = Archive(path, name, keep)
     except Exception as error:
         raise SourceError(f"{name} cannot be opened as a zip file: {error}.") from error
-    _refuse_bomb(archive, settings)
+    refuse_bomb(archive, settings)
     contents = _contents(archive)
     if not contents.images:
         raise SourceError(f"There are no images in {name}.", hint=f"Looked for {', '.join(sorted(SUFFIXES))}.")
@@ -154,8 +154,11 @@ def open_zip(path: Path, identity: str, title: str, context: SourceContext, keep
     return OpenedDocument(id=identity, title=title, handles=handles, skipped=contents.skipped)
 
 
-def _refuse_bomb(archive: _Archive, settings: Settings) -> None:
-    """Also catches entries that lie over each other, each of which counts."""
+def refuse_bomb(archive: Archive, settings: Settings) -> None:
+    """Raise `TooLargeError` for a file that unpacks to far more than images do.
+
+    Also catches entries that lie over each other, each of which counts.
+    """
     total = sum(info.file_size for info in archive.entries())
     if total > settings.fetch_max_bytes and total > _MOST_RATIO * archive.size:
         raise TooLargeError(
@@ -164,7 +167,7 @@ def _refuse_bomb(archive: _Archive, settings: Settings) -> None:
         )
 
 
-def _contents(archive: _Archive) -> _Contents:
+def _contents(archive: Archive) -> _Contents:
     contents, seen = _Contents(), set[str]()
     for info in archive.entries():
         suffix = Path(info.filename[-64:]).suffix.lower()
@@ -188,7 +191,7 @@ def escapes(name: str) -> bool:
     return bool(re.match(r"[\\/]|[A-Za-z]:", name)) or ".." in re.split(r"[\\/]", name)
 
 
-def _handles(archive: _Archive, images: list[zipfile.ZipInfo], identity: str, settings: Settings) -> list[_ZipPage]:
+def _handles(archive: Archive, images: list[zipfile.ZipInfo], identity: str, settings: Settings) -> list[_ZipPage]:
     found: list[tuple[_Entry, int]] = []
     for entry, number in _pages(archive, images, settings):
         found.append((entry, number))
@@ -204,7 +207,7 @@ def _handles(archive: _Archive, images: list[zipfile.ZipInfo], identity: str, se
     ]
 
 
-def _pages(archive: _Archive, images: list[zipfile.ZipInfo], settings: Settings) -> Iterator[tuple[_Entry, int]]:
+def _pages(archive: Archive, images: list[zipfile.ZipInfo], settings: Settings) -> Iterator[tuple[_Entry, int]]:
     """Each page of each image, and its number from 1 (0 where it is the only one)."""
     for info in images:
         first = _Entry(archive, info, settings)

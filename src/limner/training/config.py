@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,9 +48,22 @@ class RunConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**31, description="What chance begins with.")
 
 
-def render_config(config: RunConfig) -> str:
-    """The text of ``config.json``."""
-    return json.dumps(config.model_dump(mode="json"), indent=2) + "\n"
+def render_config(config: RunConfig, *, asked: bool = False) -> str:
+    """The text of ``config.json``; with ``asked`` only what was asked for, so that an architecture can fill the rest."""
+    return json.dumps(config.model_dump(mode="json", exclude_unset=asked), indent=2) + "\n"
+
+
+def make_config(values: Mapping[str, object], defaults: Mapping[str, object] | None = None) -> RunConfig:
+    """A run's choices from plain values, over some defaults; raises `UsageError` naming each that is wrong."""
+    try:
+        return RunConfig.model_validate({**(defaults or {}), **values})
+    except ValidationError as error:
+        raise UsageError(f"The run cannot be done so: {_wrong(error)}.") from error
+
+
+def settled(config: RunConfig, defaults: Mapping[str, object]) -> RunConfig:
+    """The choices of a run with those of its architecture where nothing was asked for."""
+    return make_config(config.model_dump(exclude_unset=True), defaults)
 
 
 def read_config(path: Path) -> RunConfig:
@@ -59,5 +73,8 @@ def read_config(path: Path) -> RunConfig:
     except OSError as error:
         raise UsageError(f"The configuration {path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the whole'}: {each['msg']}" for each in error.errors())
-        raise UsageError(f"The configuration {path} cannot be used: {wrong}.") from error
+        raise UsageError(f"The configuration {path} cannot be used: {_wrong(error)}.") from error
+
+
+def _wrong(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'the whole'}: {each['msg']}" for each in error.errors())

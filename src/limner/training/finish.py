@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from limner.models.bundle import Bundle
-from limner.models.bundle_files import write_bundle
+from limner.models.bundle_files import write_bundle, write_text
 from limner.training.datasets.dataset import Dataset
 from limner.training.evaluation.evaluation import Evaluation
 from limner.training.evaluation.figures import LabelFinds, together
@@ -39,8 +39,7 @@ def finish(task: FitTask, result: FitResult, dataset: Dataset) -> Bundle:
     )
     bundle = write_bundle(bundle, staging)
     staging.rename(folder.bundle)
-    text = json.dumps(summary(task, result, threshold), indent=2) + "\n"
-    (folder.path / "result.json").write_text(text, encoding="utf-8")
+    write_text(folder.result, json.dumps(summary(task, result, threshold), indent=2) + "\n")
     return bundle.at(folder.bundle)
 
 
@@ -49,6 +48,18 @@ def figures_of(evaluation: Evaluation) -> dict[str, float]:
     known = {"mAP": evaluation.coco.ap, "mAP50": evaluation.coco.ap50}
     known |= {f"AP50 {each.label}": each.ap50 for each in evaluation.labels}
     return {name: round(value, 4) for name, value in known.items() if value is not None}
+
+
+def labels_of(evaluation: Evaluation, threshold: float) -> list[dict[str, Any]]:
+    """The figures of each label, at one threshold where they need one; None for what cannot be said."""
+    out = []
+    for each, finds in zip(evaluation.labels, evaluation.finds, strict=True):
+        ratios = finds.at(threshold)
+        known = {"ap": each.ap, "ap50": each.ap50, "precision": ratios.precision, "recall": ratios.recall}
+        known |= {"f1": ratios.f1, "mean_iou": ratios.mean_iou, "best_threshold": each.best_threshold}
+        rounded = {name: None if value is None else round(value, 4) for name, value in known.items()}
+        out.append({"label": each.label, "things": ratios.things, **rounded})
+    return out
 
 
 def best_threshold(finds: tuple[LabelFinds, ...]) -> float:
@@ -74,5 +85,6 @@ def summary(task: FitTask, result: FitResult, threshold: float) -> dict[str, Any
         "best_epoch": result.progress.best_epoch,
         "threshold": threshold,
         "figures": {} if evaluation is None else figures_of(evaluation),
+        "labels": [] if evaluation is None else labels_of(evaluation, threshold),
         "pages": {"train": len(task.train), "validation": 0 if task.val is None else len(task.val)},
     }

@@ -147,9 +147,10 @@ def test_sources_are_looked_at_before_anything_is_sent(remote: Run, pages: Path,
 def test_ctrl_c_cancels_the_job_and_writes_what_is_done(
     pages: Path, tmp_path: Path, server: ServerProcess, environment: dict[str, str]
 ) -> None:
-    with IIIFServer(pages, latency=0.5) as source, Client(server.url, server.first_token) as client:
+    with IIIFServer(pages) as source, Client(server.url, server.first_token) as client:
         command = [str(LIMNER), "--server", server.url, "annotate", source.manifest_url(3), "-o", "out", "--json"]
         token = {"LIMNER_TOKEN": server.first_token}
+        source.hold("/0004")
         process = subprocess.Popen(
             command,
             cwd=tmp_path,

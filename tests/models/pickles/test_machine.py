@@ -125,7 +125,7 @@ def repeated(head: bytes, part: bytes, count: int, tail: bytes) -> bytes:
         (b"\x80\x04KK\x93.", "stack|no name"),
         (b"S'a\\x41'\n.", "not quoted"),
         (repeated(b"", b"(", 2000, b""), "nested too deeply"),
-        (repeated(b"", b"N0", 600_000, b"N"), "instructions"),
+        (repeated(b"", b"N0", 300_000, b"N"), "instructions"),
         # A key that doubles with every step would take for ever to hash.
         (repeated(b"}Nq\x000", b"h\0h\0\x86q\x000", 60, b"h\0Ns"), "key in it is no plain value but tuple"),
     ],

@@ -39,13 +39,17 @@ def library(tmp_path: Path) -> Iterator[MakeLibrary]:
 
 
 @pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Slow]:
-    """A function that makes a built-in model ``slow`` that takes so many seconds a page."""
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Slow]]:
+    """A function that makes a built-in model ``slow`` that takes so many seconds a page, but not after the test."""
+    made: list[Slow] = []
 
     def make(seconds: float, load_seconds: float = 0.0) -> Slow:
         runtime = Slow(seconds, load_seconds)
         monkeypatch.setitem(RUNTIMES._added, "slow", runtime)
         monkeypatch.setitem(BUILTIN._added, "slow", runtime.bundle())
+        made.append(runtime)
         return runtime
 
-    return make
+    yield make
+    for runtime in made:
+        runtime.gate.set()

@@ -133,7 +133,7 @@ def test_every_end_of_a_job_is_told_and_each_once(
     deliveries = Deliveries(place.database, place.workspace_id).list(job_id=job.id)
     assert [json.loads(each.body)["job"]["status"] for each in deliveries] == ["failed"] * 2
     until(lambda: len(receiver.messages) == 2)  # messages may overtake each other
-    runtime = slow(5.0)
+    runtime = slow(120.0)
     job = place.submit(library(2).manifest_url(), model="slow", callback=receiver.url)
     until(lambda: runtime.begun == 1)
     place.desk().cancel(job.id)

@@ -70,7 +70,7 @@ def test_states_of_pages_have_what_came_of_them(place: Workplace, library: MakeL
     job = place.done(place.submit(server.manifest_url()))
     states = page_states(place.database, place.workspace_id, job.id, after=-1, limit=10)
     assert [state.annotations for state in states] == [1, None, 1]
-    assert set(states[0].seconds) == {"fetch", "decode", "infer"}
+    assert set(states[0].seconds) == {"fetch", "decode", "infer", "write"}
     failed = page_states(place.database, place.workspace_id, job.id, status="failed", after=-1, limit=10)
     assert [state.page.name for state in failed] == ["p0001.jpg"]
     assert page_states(place.database, place.workspace_id, job.id, after=1, limit=10)[0].page.number == 2

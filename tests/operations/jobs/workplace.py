@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -123,16 +124,17 @@ def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 class Slow:
-    """A runtime whose models take their time, and which counts how often they were asked."""
+    """A runtime whose models take their time, or until ``gate`` is set, and which counts how often they were asked."""
 
     name = "slow"
 
     def __init__(self, seconds: float, load_seconds: float = 0.0) -> None:
         self.seconds, self.load_seconds = seconds, load_seconds
         self.begun = self.ended = 0
+        self.gate = threading.Event()
 
     def load(self, bundle: Bundle, options: RuntimeOptions) -> SlowPredictor:
-        time.sleep(self.load_seconds)
+        self.gate.wait(self.load_seconds)
         return SlowPredictor(bundle, self)
 
     def bundle(self) -> Bundle:
@@ -147,7 +149,7 @@ class SlowPredictor:
 
     def predict(self, pixels: Pixels, size: tuple[int, int], options: Options) -> list[Annotation]:
         self.runtime.begun += 1
-        time.sleep(self.runtime.seconds)
+        self.runtime.gate.wait(self.runtime.seconds)
         self.runtime.ended += 1
         return [Annotation(shape=Box(0, 0, *size), label="thing", score=0.9)]
 

@@ -16,6 +16,9 @@ from limner.operations.tracking.local import LocalStore
 from limner.operations.tracking.places import place_of
 from limner.operations.tracking.store import Point, RefusedError, Store, TrackingError, find_or_create
 
+#: MLflow is imported twice, which takes a while on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
 OLDER_FOLDER = """artifact_location: {folder}/0
 creation_time: 1
 experiment_id: '0'

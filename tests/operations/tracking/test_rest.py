@@ -1,4 +1,4 @@
-"""MLflow's REST API: a real server, and servers that fail as servers do."""
+"""MLflow's REST API: servers that fail as servers do. A real one is in `tests/integration/test_tracking.py`."""
 
 from __future__ import annotations
 
@@ -11,34 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from limner.operations.tracking.rest import RestStore
-from limner.operations.tracking.store import Point, RefusedError, TrackingError, find_or_create
+from limner.operations.tracking.store import RefusedError, TrackingError
 from tests.limner_process import free_port
-from tests.mlflow_server import MLflow
-
-
-def test_a_real_server_has_what_was_noted(mlflow_server: MLflow) -> None:
-    store = RestStore(f"{mlflow_server.url}/")
-    experiment = store.experiment("rest")
-    assert store.experiment("rest") == experiment
-    run = find_or_create(store, experiment, "job/1", "A manuscript", {"model": "bright", "hash": ""})
-    assert find_or_create(store, experiment, "job/1", "another", {"model": "other"}) == run
-    store.log(run, [Point("seconds", 0.25, step, 1_000 + step) for step in range(1000)])
-    store.log(run, [Point("seconds", 0.25, 0, 1_000)])
-    store.end(run, "FINISHED", 5_000)
-    (kept,) = mlflow_server.runs("rest")
-    assert (kept.name, kept.status) == ("A manuscript", "FINISHED")
-    assert kept.params == {"model": "bright", "hash": ""}
-    history = mlflow_server.history(kept, "seconds")
-    assert len(history) == 1000
-    assert set(history) == {(step, 0.25) for step in range(1000)}
-    with pytest.raises(RefusedError, match="404"):
-        store.log("0" * 32, [Point("seconds", 1.0, 1, 1)])
-    store.delete(run)
-    assert store.find(experiment, "job/1") == []
-    mlflow_server.ask("POST", "experiments/delete", json={"experiment_id": experiment})
-    with pytest.raises(RefusedError, match="has been deleted"):
-        store.experiment("rest")
-    store.close()
 
 
 @contextmanager

@@ -114,7 +114,7 @@ def converting(task: dict, *, stay: bool) -> subprocess.CompletedProcess[str]:
 
 
 def task(path: Path, folder: str) -> dict:
-    wishes = {"name": None, "version": None, "labels": None, "kind": None}
+    wishes = {"name": None, "version": None, "labels": None, "config": None, "kind": None}
     return {"path": str(path), "folder": folder, **wishes, "memory": 6 << 30, "seconds": 60, "settings": {}}
 
 

@@ -109,6 +109,13 @@ def test_the_same_version_is_not_replaced(client: TestClient, packed: bytes) -> 
     assert "already" in again.json()["detail"]
 
 
+def test_a_model_is_replaced_where_that_is_asked_for(client: TestClient, packed: bytes) -> None:
+    assert upload(client, packed).status_code == 201
+    assert upload(client, packed, replace="true", labels="light,dark").json()["labels"] == ["light", "dark"]
+    assert upload(client, packed, replace="perhaps").status_code == 400
+    assert upload(client, packed, kind="nonsense").status_code == 404
+
+
 def test_a_shared_model_is_not_covered_or_removed(client: TestClient, packed: bytes) -> None:
     answer = client.post(URL, files={"file": ("x.zip", packed)}, data={"name": "bright"})
     assert answer.status_code == 422
@@ -199,6 +206,6 @@ def test_a_checkpoint_is_converted_and_a_hostile_one_refused(client: TestClient,
     trace = tmp_path / "was-here"
     hostile = archive(tmp_path / "worst.pt", calling("os", "system", f"touch {trace}"))
     refused = upload(client, hostile.read_bytes(), "worst.pt")
-    assert (refused.status_code, refused.json()["code"]) == (422, "model.unsafe")
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:limner:problem:model.unsafe")
     assert "os.system" in refused.json()["detail"]
     assert not trace.exists()

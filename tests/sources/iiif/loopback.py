@@ -72,6 +72,7 @@ class IIIFServer:
         #: Manifests and other JSON to serve besides, by path.
         self.documents: dict[str, Any] = {}
         self._canned: list[tuple[str, Canned, int]] = []
+        self._held, self._go = "", threading.Event()
         self._lock = threading.Lock()
         self._active = 0
         #: Most requests that were in work at one time.
@@ -85,6 +86,7 @@ class IIIFServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._go.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(timeout=5)
@@ -242,6 +244,14 @@ class IIIFServer:
         with self._lock:
             self._canned.append((part, canned, times))
 
+    def hold(self, part: str) -> None:
+        """Let requests wait whose path contains some text, until `release` is called."""
+        self._held = part
+
+    def release(self) -> None:
+        """Answer what was held."""
+        self._go.set()
+
     def reply(self, path: str) -> Canned:
         """The answer to a path, after the wait."""
         with self._lock:
@@ -251,6 +261,8 @@ class IIIFServer:
         try:
             if self.latency:
                 time.sleep(self.latency)
+            if self._held and self._held in path:
+                self._go.wait(120)
             return self._take_canned(path) or self._route(path)
         except BadRequestError as error:
             return Canned(400, str(error).encode(), {"Content-Type": "text/plain"})

@@ -23,7 +23,7 @@ def picture(boxes: Sequence[tuple[int, int, int, int]], size: tuple[int, int] = 
     image = Image.new("RGB", size, (20, 20, 30))
     draw = ImageDraw.Draw(image)
     for x, y, width, height in boxes:
-        draw.rectangle((x, y, x + width - 1, y + height - 1), fill=(240, 230, 210))
+        draw.rectangle((x, y, x + width - 1, y + height - 1), fill=(240, 240, 240))
     out = io.BytesIO()
     image.save(out, "PNG")
     return out.getvalue()

@@ -11,16 +11,23 @@ from limner.cli.model_card import card_rows
 from limner.cli.remote.server import Server
 from limner.client import Model
 from limner.core.errors import UsageError
+from limner.models.importers.protocol import Wishes
 
 
-def add(
-    server: Server, path: Path, *, name: str | None, version: str | None, labels: tuple[str, ...] | None, default: bool
-) -> None:
+def add(server: Server, path: Path, wishes: Wishes, *, kind: str | None, replace: bool, default: bool) -> None:
     """Upload a model; the server tries it once first."""
     if not path.is_file():
         raise UsageError(f"There is no file {path}.", hint="A bundle goes to a server as a zip file.")
     with server.client() as client:
-        model = client.models.upload(path, name=name, version=version, labels=labels)
+        model = client.models.upload(
+            path,
+            name=wishes.name,
+            version=wishes.version,
+            labels=wishes.labels,
+            kind=kind,
+            config=None if wishes.config is None else str(wishes.config),
+            replace=replace,
+        )
         if default:
             client.models.set_alias("default", model.ref)
     typer.echo(f"{model.ref}: {model.task}, {len(model.labels)} labels.")

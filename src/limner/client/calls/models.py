@@ -22,13 +22,22 @@ def get(name: str) -> Call[Model]:
 
 
 def upload(
-    file: str | Path, *, name: str | None = None, version: str | None = None, labels: Iterable[str] | None = None
+    file: str | Path,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    labels: Iterable[str] | None = None,
+    kind: str | None = None,
+    config: str | None = None,
+    replace: bool = False,
 ) -> Call[Model]:
-    """Install a bundle (zip) or a file that an importer knows; the server tries it once first.
+    """Install a bundle (zip) or a file that an importer knows; the server converts it and tries it once first.
 
-    ``labels`` are in the network's order, for a file that does not name them.
+    ``labels`` are in the network's order, for a file that does not name them; ``kind`` is the name of an importer,
+    where it cannot be told; ``config`` names a configuration that it knows; ``replace`` replaces a model of the same name and version.
     """
-    form = filled(name=name, version=version, labels=listed_labels(labels))
+    said = filled(name=name, version=version, labels=listed_labels(labels), kind=kind, config=config)
+    form = {**said, **filled(replace="true" if replace else None)}
     read, sent = answers.one(answers.model), uploads([Path(file)])
     return Call(method="POST", path=path("models"), read=read, form=form, files=sent, repeatable=False)
 

@@ -97,7 +97,7 @@ class ResUNet(nn.Module):
 
     def __init__(
         self,
-        encoder: str,
+        encoder: str | resnet.ResNet,
         classes: int,
         *,
         step: Step = "convolution",
@@ -107,7 +107,7 @@ class ResUNet(nn.Module):
         kernel: int = 3,
     ) -> None:
         super().__init__()
-        down = ENCODERS[encoder](weights=None)
+        down = encoder if isinstance(encoder, resnet.ResNet) else ENCODERS[encoder](weights=None)
         levels = [down.conv1.out_channels, *(_width(getattr(down, f"layer{level}")) for level in range(1, 5))]
         self.layer0 = nn.Sequential(down.conv1, down.bn1, down.relu)
         self.layer1 = nn.Sequential(*_between(step, down), *down.layer1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,30 @@ def read_checkpoint(path: Path, known: KnownModules = ()) -> object:
 
 
 def peek_checkpoint(path: Path) -> Peek:
-    """What a checkpoint holds, without the numbers of its tensors; needs no torch. Raises `CheckpointError`."""
+    """What a checkpoint holds, without the numbers of its tensors; needs no torch. Raises `CheckpointError`.
+
+    The last answer is remembered, for every importer asks.
+    """
+    try:
+        about = path.stat()
+    except OSError as error:
+        raise CheckpointError(f"{path.name} cannot be read: {error.strerror}.") from error
+    found = _peek(path, about.st_mtime_ns, about.st_size)
+    if isinstance(found, Peek):
+        return found
+    kind, message, hint = found
+    raise kind(message, hint=hint)
+
+
+@lru_cache(maxsize=1)
+def _peek(path: Path, changed: int, size: int) -> Peek | tuple[type[CheckpointError], str, str | None]:
+    """The same, with an error as a value; when the file has changed, it is another one."""
+    del changed, size
     names: set[str] = set()
-    value = _Reader(path, _finder(_header, (), names), with_data=False).read()
+    try:
+        value = _Reader(path, _finder(_header, (), names), with_data=False).read()
+    except CheckpointError as error:
+        return type(error), error.message, error.hint
     return Peek(value, frozenset(names))
 
 

@@ -37,7 +37,18 @@ def export_detector(
     widths: Sequence[tuple[int, int]] = _SAMPLES,
 ) -> None:
     """Write a network that gives boxes, scores, labels and perhaps masks as ONNX; raises `BundleError`."""
-    conversion = Conversion(
+    try:
+        export_checked(detector_conversion(network, spec, roles, widths=widths), path)
+    except (RuntimeError, ValueError, IndexError) as error:  # what torch raises where widths do not fit
+        line = str(error).strip().splitlines()[0]
+        raise BundleError(f"The tensors of the checkpoint do not fit together: {line}") from error
+
+
+def detector_conversion(
+    network: torch.nn.Module, spec: Input, roles: Sequence[str], *, widths: Sequence[tuple[int, int]] = _SAMPLES
+) -> Conversion:
+    """How a network that gives boxes, scores, labels and perhaps masks becomes ONNX."""
+    return Conversion(
         module=network,
         examples=tuple((drawn_input(spec, *size),) for size in widths),
         inputs=(spec.name,),
@@ -46,26 +57,27 @@ def export_detector(
         difference=detections_differ,
         tolerance=0.02,
     )
-    try:
-        export_checked(conversion, path)
-    except (RuntimeError, ValueError, IndexError) as error:  # what torch raises where widths do not fit
-        line = str(error).strip().splitlines()[0]
-        raise BundleError(f"The tensors of the checkpoint do not fit together: {line}") from error
 
 
 def export_labeller(network: torch.nn.Module, spec: Input, path: Path) -> None:
     """Write a network that gives the class of each pixel and its probability as ONNX; raises `BundleError`."""
+    export_checked(labeller_conversion(network, spec), path)
+
+
+def labeller_conversion(
+    network: torch.nn.Module, spec: Input, *, widths: Sequence[tuple[int, int]] = _SAMPLES
+) -> Conversion:
+    """How a network that gives the class of each pixel and its probability becomes ONNX."""
     axes = {1: "height", 2: "width"}
-    conversion = Conversion(
+    return Conversion(
         module=network,
-        examples=tuple((drawn_input(spec, *size),) for size in _SAMPLES),
+        examples=tuple((drawn_input(spec, *size),) for size in widths),
         inputs=(spec.name,),
         outputs=("classes", "scores"),
         dynamic=_dynamic(spec) | {"classes": axes, "scores": axes},
         difference=classes_differ,
         tolerance=0.005,
     )
-    export_checked(conversion, path)
 
 
 def classes_differ(expected: Arrays, actual: Arrays) -> float:

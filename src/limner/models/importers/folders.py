@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -16,6 +18,10 @@ _LARGEST = 4 << 30
 #: Weights hardly get smaller: what shrinks by more is no model.
 _MOST_SHRUNK = 50
 _CHUNK = 1 << 20
+#: What a damaged or encrypted archive makes Python raise.
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, ValueError, OSError, RuntimeError, EOFError,
+)  # fmt: skip
 
 
 def zipped_names(path: Path) -> list[str]:
@@ -40,7 +46,7 @@ def as_folder(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _extract(archive, suffixes, Path(folder), path.name)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, RuntimeError) as error:
+        except _BROKEN as error:
             raise BundleError(f"{path.name} cannot be unpacked: {error}.") from error
         yield Path(folder)
 

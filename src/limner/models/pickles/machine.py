@@ -19,8 +19,8 @@ from limner.models.pickles.constructors import restore_array
 from limner.models.pickles.stack import BrokenPickleError, Stack
 from limner.models.pickles.values import Constructor, Global, HasState, Opaque
 
-#: A large detector has 150,000.
-_MOST_INSTRUCTIONS = 1_000_000
+#: The largest detectors have 100,000; so many take less than half a second.
+_MOST_INSTRUCTIONS = 500_000
 #: Bytes of a whole number; the number by which torch knows its files has 10.
 _LONGEST_NUMBER = 128
 #: Longer texts of Python 2 are raw numbers.

@@ -141,10 +141,9 @@ def _shortest(resize: Shortest, width: int, height: int) -> Size:
 
 
 def _shortest_in_torchvision(resize: Shortest, width: int, height: int) -> Size:
-    """The same as torchvision's detectors reckon it: the factor has 32 bits, the product 64."""
-    shorter, longer = np.float32(min(width, height)), np.float32(max(width, height))
-    scale = float(min(np.float32(resize.side) / shorter, np.float32(resize.longest) / longer))
-    return (max(1, math.floor(width * scale)), max(1, math.floor(height * scale)))
+    """In the order of operations of torchvision's detectors: what lies a hair under a whole number loses it."""
+    scale = min(resize.side / min(width, height), resize.longest / max(width, height))
+    return (max(1, int(width * scale)), max(1, int(height * scale)))
 
 
 def _canvas_size(spec: Input, inner: Size) -> Size:

@@ -65,7 +65,7 @@ class Shortest(Spec):
     rounding: Literal["nearest", "floor", "torchvision"] = Field(
         default="nearest",
         description="How lengths become whole: Detectron2 rounds to the nearest, others cut off. `torchvision` cuts "
-        "off what its detectors reckon with 32 bits, sometimes a pixel less.",
+        "off as its detectors do, sometimes a pixel more.",
     )
 
 

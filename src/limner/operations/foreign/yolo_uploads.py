@@ -13,11 +13,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
-
-import yaml
+from typing import BinaryIO
 
 from limner.core.errors import FormatError, TooLargeError
+from limner.operations.datasets.plain_yaml import plain_yaml
 from limner.sources.local import SUFFIXES
 from limner.sources.naming import is_hidden, plain_text
 from limner.sources.zip import escapes
@@ -77,7 +76,7 @@ def labels_in(text: bytes) -> tuple[str, ...]:
     """The labels of a dataset's YAML file, which is checked; raises `FormatError` or `TooLargeError`."""
     if len(text) > _LARGEST_YAML:
         raise TooLargeError(f"The YAML file is larger than {_LARGEST_YAML:,} bytes.")
-    found = _parsed(text)
+    found = plain_yaml(text)
     for split in _SPLITS:
         _check_paths(split, found.get(split))
     names = found.get("names")
@@ -91,25 +90,6 @@ def labels_in(text: bytes) -> tuple[str, ...]:
     if found.get("nc") not in (None, len(labels)):
         raise FormatError(f"The YAML file says nc: {str(found['nc'])[:20]}, and names {len(labels)} labels.")
     return labels
-
-
-class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
-    """Reads plain values only. Aliases are refused: a few lines of them stand for more than fits into memory."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - as the class above has it
-        if self.check_event(yaml.AliasEvent):
-            raise FormatError("The YAML file has aliases (*name), which are not read.")
-        return super().compose_node(parent, index)
-
-
-def _parsed(text: bytes) -> Mapping[Any, Any]:
-    try:
-        found = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise FormatError(f"The YAML file cannot be read: {plain_text(' '.join(str(error).split()))[:200]}.") from error
-    if not isinstance(found, Mapping):
-        raise FormatError("The YAML file holds no keys.", hint="Write `train:`, `val:` and `names:`.")
-    return found
 
 
 def _check_paths(split: str, value: object) -> None:

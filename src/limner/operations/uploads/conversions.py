@@ -148,6 +148,7 @@ def _task(path: Path, folder: Path, wishes: Wishes, kind: str | None, settings: 
         "name": wishes.name,
         "version": wishes.version,
         "labels": wishes.labels,
+        "config": None if wishes.config is None else str(wishes.config),
         "kind": kind,
         "memory": settings.conversion_memory,
         "seconds": settings.conversion_seconds,

@@ -49,7 +49,7 @@ def convert(task: dict[str, Any]) -> dict[str, Any]:
     """Do what a task says; the answer says what came of it, or what was wrong."""
     settings = Settings(data=Path(task["folder"]), **task["settings"])
     labels = task["labels"]
-    wishes = Wishes(task["name"], task["version"], None if labels is None else tuple(labels))
+    wishes = Wishes(task["name"], task["version"], None if labels is None else tuple(labels), task["config"])
     try:
         with closing(model_calls(settings)) as calls:
             made = prepare_model(

@@ -130,6 +130,7 @@ _UPLOAD = {
                         "version": {"type": "string"},
                         "labels": {"type": "string", "description": "In the network's order, separated by commas."},
                         "kind": {"type": "string", "description": "Name of an importer, where it cannot be told."},
+                        "config": {"type": "string", "description": "Name of a configuration that the importer knows."},
                         "replace": {"type": "boolean", "description": "Replace one of the same name and version."},
                     },
                 }
@@ -208,9 +209,11 @@ def _read_form(form: FormData) -> _Sent:
     file = fields.pop("file", None)
     if not isinstance(file, UploadFile):
         raise UsageError("There is no model.", hint="Send a bundle (zip), an ONNX file or a checkpoint as `file`.")
-    if unknown := sorted(set(fields) - {"name", "version", "labels", "kind", "replace"}):
+    if unknown := sorted(set(fields) - {"name", "version", "labels", "kind", "config", "replace"}):
         raise UsageError(f"There is no field {', '.join(unknown)[:100]} here.")
-    wishes = Wishes(_text(fields, "name"), _text(fields, "version"), _labels(_text(fields, "labels")))
+    # The name of a configuration is never a path: the importer takes it for one of those that it knows.
+    texts = {name: _text(fields, name) for name in ("name", "version", "config")}
+    wishes = Wishes(texts["name"], texts["version"], _labels(_text(fields, "labels")), texts["config"])
     return _Sent(file, wishes, _text(fields, "kind"), _flag(_text(fields, "replace")))
 
 

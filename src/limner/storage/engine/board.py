@@ -99,8 +99,9 @@ class Board:
 
     def waiting_since(self) -> datetime | None:
         """When the oldest job was made that was not begun yet, in any workspace; None where all were."""
+        oldest: sa.Select[datetime | None] = sa.select(sa.func.min(JOBS.c.created_at)).where(JOBS.c.status == "queued")
         with self._db.read() as c:
-            return c.execute(sa.select(sa.func.min(JOBS.c.created_at)).where(JOBS.c.status == "queued")).scalar_one()
+            return c.execute(oldest).scalar_one()
 
     def take(
         self, queue: str, lane: str, owner: str, *, kinds: Collection[str], overall: int | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -29,3 +30,32 @@ def take_weights(network: nn.Module, weights: Mapping[str, Tensor]) -> Taken:
         )
     network.load_state_dict(fitting, strict=False)
     return Taken(taken, total, tuple(sorted(name for name in parameters if name not in fitting)))
+
+
+class Staged(nn.Module):
+    """A `Learner` with one network, whose first stages can be kept as they are."""
+
+    #: What learns; its weights are what a bundle keeps.
+    network: nn.Module
+
+    def stages(self) -> Sequence[nn.Module]:
+        """The stem of the backbone, then its stages."""
+        raise NotImplementedError
+
+    def take(self, weights: Mapping[str, Tensor]) -> Taken:
+        """Begin with the weights of another network of this kind; raises `BundleError` where too few fit."""
+        return take_weights(self.network, weights)
+
+    def freeze(self, stages: int) -> None:
+        """Keep the stem and the first stages as they are, their statistics of batches too."""
+        self._kept = list(self.stages()[: stages + 1]) if stages else []
+        for part in self._kept:
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002  # torch's
+        """torch's, but for the parts that stay as they are."""
+        super().train(mode)
+        for part in getattr(self, "_kept", ()):
+            part.eval()
+        return self

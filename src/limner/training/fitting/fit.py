@@ -162,7 +162,7 @@ class Fitting(pl.LightningModule):
             self._log_losses()
         if done or self.progress.batch % self.task.per_epoch == 0:
             self._end_epoch()
-        if done or self._tired():
+        if done or self._tired() or self._told_to_stop():
             self.trainer.should_stop = True
         if self.trainer.should_stop or time.monotonic() - self._last_save >= self.task.config.checkpoint_minutes * 60:
             self.save()
@@ -240,10 +240,19 @@ class Fitting(pl.LightningModule):
             self.task.log.add(line)
             self.task.tell(line)
 
+    def _told_to_stop(self) -> bool:
+        """Whether one of the processes was told to: then all of them stop after the same batch."""
+        return bool(self.trainer.strategy.reduce_boolean_decision(self.task.stopping(), all=False))
+
     def _tired(self) -> bool:
         config, progress = self.task.config, self.progress
         epoch = progress.batch // self.task.per_epoch
         return bool(config.patience and self.task.val is not None and epoch - progress.best_epoch >= config.patience)
+
+
+def _never() -> bool:
+    """Nobody stops it."""
+    return False
 
 
 def _silent(_line: Mapping[str, Any]) -> None:
@@ -267,6 +276,8 @@ class FitTask:
     log: MetricsLog
     #: Called with each line of the log.
     tell: Callable[[Mapping[str, Any]], None] = _silent
+    #: Asked after each batch whether to write a checkpoint and end.
+    stopping: Callable[[], bool] = _never
 
     @property
     def log_every(self) -> int:

@@ -37,6 +37,16 @@ class RunFolder:
         return self.path / "checkpoints" / "best.safetensors"
 
     @property
+    def error(self) -> Path:
+        """Why it cannot go on: an object with ``code`` and ``message``."""
+        return self.path / "error.json"
+
+    @property
+    def result(self) -> Path:
+        """How it ended."""
+        return self.path / "result.json"
+
+    @property
     def samples(self) -> Path:
         """Pictures of what was found after each epoch."""
         return self.path / "samples"
