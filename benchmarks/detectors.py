@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from benchmarks.importers import PARITY, Pixels, Sides
 from PIL import Image
 from torch.nn.functional import grid_sample
 from torchvision.models import get_model
 
-from benchmarks.importers import PARITY, Pixels, Sides
 from limner.models.architectures.detectron2 import build
 from limner.models.importers.checkpoints import read_checkpoint, state_dict
 from limner.models.importers.detectron2 import DETECTRON2, _rules

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 import limner
-from limner.cli import annotate, convert, demo, doctor, evaluate, manifest, models, serve, settings, tokens, worker
+from limner.cli import (
+    annotate,
+    convert,
+    datasets,
+    demo,
+    doctor,
+    evaluate,
+    manifest,
+    models,
+    serve,
+    settings,
+    tokens,
+    worker,
+)
 from limner.cli.exits import BAD_USAGE, INTERRUPTED, NOTHING
 from limner.cli.remote import server
 from limner.core.errors import LimnerError, UsageError
@@ -25,6 +38,7 @@ app = typer.Typer(
 )
 app.command("annotate")(annotate.annotate)
 app.command("convert")(convert.convert)
+app.add_typer(datasets.app, name="datasets")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)

@@ -37,6 +37,8 @@ class Limits:
     overall: Callable[[str], int | None] = _any
     #: Jobs of a kind that are planned or finished in this process; these do not count above.
     parents: int = 4
+    #: Queues whose tasks do not count above either: what they do is done in processes of its own.
+    apart: frozenset[str] = frozenset()
 
 
 class Slots:
@@ -83,7 +85,9 @@ class Slots:
         here = sum(1 for other in self._lanes.values() if other == queue)
         if is_parent(queue):
             return self._limits.parents - here
-        pages = sum(1 for other in self._lanes.values() if not is_parent(other))
+        if queue in self._limits.apart:
+            return self._limits.each(queue) - here
+        pages = sum(1 for other in self._lanes.values() if not is_parent(other) and other not in self._limits.apart)
         return min(self._limits.each(queue) - here, self._limits.total - pages)
 
 

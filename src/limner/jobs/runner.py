@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from limner.annotations.annotation import Json
@@ -47,6 +47,12 @@ class Patience:
     first: float = 1.0
     #: Longest wait, seconds.
     longest: float = 60.0
+    #: Attempts of some kinds of job alone: of those whose pages take hours, say.
+    attempts_of: Mapping[str, int] = field(default_factory=dict)
+
+    def most(self, kind: str) -> int:
+        """Attempts at a page of a job of some kind."""
+        return self.attempts_of.get(kind, self.attempts)
 
     def delay(self, made: int) -> float:
         """Seconds to wait after so many attempts."""
@@ -172,6 +178,7 @@ class ChunkRun:
         self._handler = handler
         self._context = context
         self._token = token
+        self._most = runner.patience.most(task.job.kind)
         #: What came of the last page: written down together with the beginning of the next.
         self._ended: PageStep | None = None
         #: Pages to be tried again, and when.
@@ -192,7 +199,7 @@ class ChunkRun:
 
     def _first(self, pages: Sequence[JobPage]) -> None:
         """The pages that the chunk has left when it is begun."""
-        most = self._runner.patience.attempts
+        most = self._most
         for page in pages:
             if page.attempts >= most:
                 self._end(PageStep(page.number, failure=_gave_up(page.attempts)))
@@ -244,7 +251,7 @@ class ChunkRun:
         if isinstance(outcome, Done):
             return PageStep(page.number, result=dict(outcome.result))
         made = page.attempts + 1
-        again = outcome.again and made < self._runner.patience.attempts
+        again = outcome.again and made < self._most
         if again:
             due = time.monotonic() + self._runner.patience.delay(made)
             self._later.append((due, replace(page, attempts=made)))

@@ -28,5 +28,9 @@ def test_a_model_is_sent_named_and_removed(remote: Run, tmp_path: Path) -> None:
     assert "forgotten" in remote("models", "alias", "ours").stdout
     assert "Removed mine" in remote("models", "remove", "mine").stdout
     assert "zip" in remote("models", "add", bundle, code=2).stderr
-    assert "--replace" in remote("models", "add", "mine.zip", "--replace", code=2).stderr
+    again = ("models", "add", "mine.zip", "--as", "again")
+    assert "again@1" in remote(*again).stdout
+    assert "already" in remote(*again, code=1).stderr
+    assert "again@1" in remote(*again, "--replace").stdout
+    assert "nonsense" in remote(*again, "--kind", "nonsense", code=2).stderr
     assert "--image" in remote("models", "test", "bright", "--image", "x.png", code=2).stderr

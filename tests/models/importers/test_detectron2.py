@@ -152,9 +152,7 @@ def test_labels_have_to_be_given(tmp_path: Path, labels, message):
         DETECTRON2.convert(checkpoint(tmp_path), tmp_path / "bundle", Wishes(labels=labels))
 
 
-@pytest.fixture(
-    scope="module", params=["mask_rcnn_r50_fpn", "mask_rcnn_r101_fpn_one_class", "faster_rcnn_r50_fpn"]
-)
+@pytest.fixture(scope="module", params=["mask_rcnn_r50_fpn", "mask_rcnn_r101_fpn_one_class", "faster_rcnn_r50_fpn"])
 def original(request) -> str:
     parity_folder()
     return request.param

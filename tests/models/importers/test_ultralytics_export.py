@@ -45,6 +45,7 @@ def package(tmp_path: Path, monkeypatch) -> Path:
 
 def test_nobody_gets_there_unasked(checkpoint: Path):
     assert not ULTRALYTICS_EXPORT.accepts(checkpoint)
+    assert ULTRALYTICS_EXPORT.runs_code  # which is how uploads know that it is not for them
 
 
 def test_it_has_to_be_installed_by_its_user(checkpoint: Path, tmp_path: Path, monkeypatch):

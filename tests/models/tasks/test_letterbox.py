@@ -51,6 +51,8 @@ def fed(pixels, spec: Input):
         (Shortest(side=800, longest=1333), True, (640, 480), (1067, 800), (1088, 800), (0, 0)),
         (Shortest(side=800, longest=1333), True, (2000, 600), (1333, 400), (1344, 416), (0, 0)),
         (Shortest(side=800, longest=1333, rounding="floor"), True, (640, 480), (1066, 800), (1088, 800), (0, 0)),
+        # 131 × (160 ÷ 131) is 160, and 131 × (255 ÷ 131) a hair less than 255.
+        (Shortest(side=160, longest=256, rounding="torchvision"), True, (200, 131), (244, 160), (256, 160), (0, 0)),
         (TotalPixels(pixels=220_000), True, (350, 512), (388, 567), (416, 576), (0, 0)),
         (Keep(), True, (333, 100), (333, 100), (352, 128), (0, 0)),
         (Keep(longest=200), True, (400, 100), (200, 50), (224, 64), (0, 0)),
@@ -224,3 +226,14 @@ def test_threads_do_not_share_a_buffer():
     for thread in threads:
         thread.join()
     assert len({each.ctypes.data for each in found}) == 4
+
+
+def test_linear_without_rounding_is_between_the_pixels():
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[:, 1] = 1
+    rounded, exact = (
+        fed(pixels, Input(resize=Stretch(width=4, height=2), filter=how, normalisation=Fixed(scale=1.0)))[0]
+        for how in ("linear", "linear-exact")
+    )
+    assert np.unique(rounded).tolist() == [0, 1]
+    assert exact[0, 0, 0].tolist() == [0, 0.25, 0.75, 1]

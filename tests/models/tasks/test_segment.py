@@ -131,6 +131,12 @@ def test_probabilities_are_taken_as_they_are():
     assert (layers.certainty == 204).all()
 
 
+def test_a_second_output_says_how_probable_the_classes_are():
+    classes, scores = np.ones((1, 64, 64), np.uint8), np.full((1, 64, 64), 0.6, np.float32)
+    assert (class_map([classes, scores], PixelClasses(), 2, PLAN).certainty == 153).all()
+    assert class_map([classes, scores[:, :32]], PixelClasses(), 2, PLAN).certainty is None
+
+
 def test_large_logits_do_not_overflow():
     logits = np.array([1e4, -1e4, 0], np.float32)[:, None, None] * np.ones((3, 64, 64), np.float32)
     assert (class_map([logits], PixelClasses(), 2, PLAN).certainty == 255).all()

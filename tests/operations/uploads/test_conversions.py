@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.core.errors import BundleError, TooManyRequestsError, UnsafeCheckpointError
+from limner.core.errors import BundleError, TooManyRequestsError, UnsafeCheckpointError, UsageError
 from limner.core.settings import Settings
 from limner.models.bundle_files import pack_bundle, read_bundle
 from limner.models.importers.protocol import Wishes
@@ -78,6 +78,11 @@ async def test_a_hostile_pickle_is_refused_by_its_name(store: ModelStore, tmp_pa
     with pytest.raises(UnsafeCheckpointError, match=r"posix\.system"):
         await conversions(tmp_path).add(store, path, Wishes())
     assert not (tmp_path / "executed").exists()
+
+
+async def test_importers_that_run_files_are_not_for_servers(packed: Path, store: ModelStore, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="ultralytics-export runs what stands in a file"):
+        await conversions(tmp_path).add(store, packed, Wishes(), kind="ultralytics-export")
 
 
 async def test_too_many_at_once_are_sent_away(packed: Path, store: ModelStore, tmp_path: Path) -> None:

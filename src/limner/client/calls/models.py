@@ -34,7 +34,8 @@ def upload(
     """Install a bundle (zip) or a file that an importer knows; the server converts it and tries it once first.
 
     ``labels`` are in the network's order, for a file that does not name them; ``kind`` is the name of an importer,
-    where it cannot be told; ``config`` names a configuration that it knows; ``replace`` replaces a model of the same name and version.
+    where it cannot be told; ``config`` names a configuration that it knows; ``replace`` replaces a model of the same
+    name and version.
     """
     said = filled(name=name, version=version, labels=listed_labels(labels), kind=kind, config=config)
     form = {**said, **filled(replace="true" if replace else None)}

@@ -35,8 +35,11 @@ def export_detector(
     path: Path,
     *,
     widths: Sequence[tuple[int, int]] = _SAMPLES,
-) -> None:
-    """Write a network that gives boxes, scores, labels and perhaps masks as ONNX; raises `BundleError`."""
+) -> float:
+    """Write a network that gives boxes, scores, labels and perhaps masks as ONNX; raises `BundleError`.
+
+    Gives the share of detections that only network or file has.
+    """
     try:
         export_checked(detector_conversion(network, spec, roles, widths=widths), path)
     except (RuntimeError, ValueError, IndexError) as error:  # what torch raises where widths do not fit
@@ -59,8 +62,11 @@ def detector_conversion(
     )
 
 
-def export_labeller(network: torch.nn.Module, spec: Input, path: Path) -> None:
-    """Write a network that gives the class of each pixel and its probability as ONNX; raises `BundleError`."""
+def export_labeller(network: torch.nn.Module, spec: Input, path: Path) -> float:
+    """Write a network that gives the class of each pixel and its probability as ONNX; raises `BundleError`.
+
+    Gives by how much the answers of network and file differ.
+    """
     export_checked(labeller_conversion(network, spec), path)
 
 

@@ -163,7 +163,7 @@ def _write(tensors: Mapping[str, Tensor], config: Detectron2Config, folder: Path
     roles = ("boxes", "scores", "labels", "masks")[: 3 + masks]
     spec = _input(config)
     weights = folder / "model.onnx"
-    export_detector(network, spec, roles, weights)
+    difference = export_detector(network, spec, roles, weights)
     fields = {
         "name": wishes.name or name_from(path),
         "version": wishes.version or "1",
@@ -172,6 +172,7 @@ def _write(tensors: Mapping[str, Tensor], config: Detectron2Config, folder: Path
         "input": spec,
         "decoder": {"name": "boxes", "outputs": roles},
         "thresholds": {"score": config.threshold, "iou": config.iou, "max_detections": config.limit},
+        "figures": {"conversion difference": difference},
         "provenance": {"source": path.name, "converter": f"limner {DETECTRON2.name}"},
     }
     return write_bundle(make_bundle(fields), folder)

@@ -37,11 +37,12 @@ _NETWORKS: dict[str, Literal["yolov5", "ultralytics"]] = {
 }
 _OTHER_TASKS = ("ClassificationModel", "PoseModel", "OBBModel", "WorldModel", "RTDETRDetectionModel", "YOLOEModel")
 _DEFAULT_SIDE = 640
-_HINT = (
-    "Export it to ONNX with the program that made it, and bring that file. Or add `--kind ultralytics-export`: then "
-    "the ultralytics package (AGPL-3.0, which you install yourself) loads it, running what stands in it, and "
-    "exports it."
-)
+_HINT = "Export it to ONNX with the program that made it, and bring that file."
+_HINTS = {
+    "yolov5": _HINT,
+    "ultralytics": f"{_HINT} Or add `--kind ultralytics-export`: then the ultralytics package (AGPL-3.0, which you "
+    "install yourself) loads it, running what stands in it, and exports it.",
+}
 
 
 class PytorchYolo:
@@ -103,13 +104,15 @@ def rebuilt(record: Opaque, program: Literal["yolov5", "ultralytics"]) -> Yolo:
 
     description = record.get("yaml")
     if not isinstance(description, Mapping):
-        raise CheckpointError("The network in the checkpoint has no description (yaml) of its layers.", hint=_HINT)
+        raise CheckpointError(
+            "The network in the checkpoint has no description (yaml) of its layers.", hint=_HINTS[program]
+        )
     try:
         module = build_yolo(description, program, _label_count(record, description))
         take_settings(module, _without_extras(record))
         load_strictly(module, {name: each.float() for name, each in weights_of(record).items()}, "its own description")
     except BundleError as error:
-        raise type(error)(f"The network cannot be rebuilt. {error.message}", hint=_HINT) from error
+        raise type(error)(f"The network cannot be rebuilt. {error.message}", hint=_HINTS[program]) from error
     _take_strides(module, record)
     return module.eval()
 

@@ -168,7 +168,7 @@ def _write_detector(network: Any, known: Recognised, source: _Source, folder: Pa
     masks = known.name.startswith("maskrcnn_")
     roles = ("boxes", "scores", "labels", "masks")[: 3 + masks]
     spec = detector_input(network.transform)
-    export_detector(detector(network), spec, roles, folder / "model.onnx")
+    difference = export_detector(detector(network), spec, roles, folder / "model.onnx")
     rules = getattr(network, "roi_heads", network)
     fields = {
         "task": "segment" if masks else "detect",
@@ -180,6 +180,7 @@ def _write_detector(network: Any, known: Recognised, source: _Source, folder: Pa
             "iou": rules.nms_thresh,
             "max_detections": rules.detections_per_img,
         },
+        "figures": {"conversion difference": difference},
     }
     return _write(fields, source, folder, wishes)
 
@@ -191,13 +192,14 @@ def _write_labeller(network: nn.Module, known: Recognised, source: _Source, fold
     labels, _ = _labels(known, source, wishes)
     resize = {"rule": "shortest", "side": _LABELLER_SIDE, "longest": _LABELLER_LONGEST, "rounding": "floor"}
     spec = _input(resize, _MEAN, _STD, "pillow-bilinear")
-    export_labeller(PixelLabeller(network), spec, folder / "model.onnx")
+    difference = export_labeller(PixelLabeller(network), spec, folder / "model.onnx")
     fields = {
         "task": "segment",
         "labels": labels,
         "input": spec,
         "decoder": {"name": "classes", "background": 0},
         "thresholds": {"score": 0.0},
+        "figures": {"conversion difference": difference},
     }
     return _write(fields, source, folder, wishes)
 

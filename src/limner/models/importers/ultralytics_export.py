@@ -35,6 +35,8 @@ class UltralyticsExport:
 
     name = "ultralytics-export"
     title = "checkpoints that the ultralytics package (AGPL-3.0) exports, when it is asked for by name"
+    #: It runs what stands in the file, so no server ever uses it.
+    runs_code = True
 
     def accepts(self, path: Path) -> bool:
         """Never by itself."""

@@ -15,11 +15,12 @@ from limner.sources.local import SUFFIXES
 from limner.training.datasets.dataset import SPLITS, Split
 
 #: What people call the splits.
-_WORDS: Mapping[str, Split] = {
-    **dict.fromkeys(("train", "training"), cast("Split", "train")),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), cast("Split", "val")),
-    **dict.fromkeys(("test", "testing"), cast("Split", "test")),
+_NAMES: Mapping[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
 }
+_WORDS: Mapping[str, Split] = {word: split for split, words in _NAMES.items() for word in words}
 #: Folders whose names say what kind of file is in them, and nothing of the pages.
 _KINDS = frozenset({"images", "labels", "annotations", "jpegimages", "img", "imgs", "image", "label", "data", "main"})
 

@@ -1,4 +1,4 @@
-"""``limner.json`` beside an exported dataset: what no format has a place for, so that taking it in again loses nothing."""
+"""``limner.json`` beside an exported dataset: what no format has a place for, so that nothing is lost on the way."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from limner.core.errors import NotFoundError
@@ -11,11 +11,17 @@ from limner.jobs.control import Ticker
 from limner.jobs.engine import JobEngine
 from limner.jobs.housekeeping import Housekeeper, Keep
 from limner.jobs.lanes import Limits
+from limner.jobs.protocol import Handler
+from limner.jobs.runner import Patience
 from limner.jobs.webhooks import WebhookPump
 from limner.jobs.worker import EngineOptions
 from limner.operations.jobs.desk import inbox_time
 from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import Notices, end_of, secret_of
+from limner.operations.runs.handler import ATTEMPTS, QUEUE, TrainHandler
+from limner.operations.runs.places import forget_runs
+from limner.operations.runs.prepare import missing_modules
+from limner.operations.runs.slots import Slots
 from limner.operations.services import Services
 from limner.operations.tracking.jobs import JobTracking
 from limner.storage.blobs import Blobs
@@ -52,10 +58,10 @@ class LimnerEngine(JobEngine):
         database: Database,
         blobs: Blobs,
         settings: Settings,
-        handler: AnnotateHandler,
+        handlers: Sequence[Handler],
         options: EngineOptions,
     ) -> None:
-        super().__init__(database, [handler], folder=settings.data, options=options)
+        super().__init__(database, handlers, folder=settings.data, options=options)
         self._database = database
         self._settings = settings
         self._housekeeper = Housekeeper(database, blobs, _keep(settings), forget_lanes=self.forget_lanes)
@@ -84,6 +90,7 @@ class LimnerEngine(JobEngine):
         for folder in {key.rpartition("/")[0] for key in self._blobs.keys("inbox")}:
             if inbox_time(folder) < before:
                 self._blobs.delete_all(folder)
+        forget_runs(self._settings.data, self._database)
 
 
 def make_engine(
@@ -106,10 +113,18 @@ def make_engine(
         notices.ended(job, status, failure)
         tracking.ended(job, status)
 
-    handler = AnnotateHandler(database, blobs, services, notices)
-    limits = Limits(total=max(1, settings.workers), each=lambda _queue: settings.model_concurrency)
-    options = EngineOptions(limits=limits, serves=serves, chunk=CHUNK, ending=ending)
-    return LimnerEngine(database, blobs, settings, handler, options)
+    handlers: list[Handler] = [AnnotateHandler(database, blobs, services, notices)]
+    if not missing_modules():  # without them, another process may train
+        handlers.append(TrainHandler(database, blobs, services))
+    places = len(Slots(settings.data))
+    limits = Limits(
+        total=max(1, settings.workers),
+        each=lambda queue: places if queue == QUEUE else settings.model_concurrency,
+        apart=frozenset({QUEUE}),
+    )
+    patience = Patience(attempts_of={TrainHandler.kind: ATTEMPTS})
+    options = EngineOptions(limits=limits, serves=serves, chunk=CHUNK, patience=patience, ending=ending)
+    return LimnerEngine(database, blobs, settings, handlers, options)
 
 
 def _keep(settings: Settings) -> Keep:

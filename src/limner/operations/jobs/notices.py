@@ -120,7 +120,7 @@ class Notices:
             yield _Message(receiver.url, *json_body({"event": EVENT, "job": job_plain(job)}))
         elif receiver.form == experiments.FORM:
             yield _Message(receiver.url, *json_body(experiments.end_message(job, self._parts(job))))
-        elif job.status in _WITH_RESULTS:
+        elif job.kind == "annotate" and job.status in _WITH_RESULTS:
             for document in job_documents(self._db, self._blobs, job):
                 yield _extractor(job, document, receiver.url)
 

@@ -63,6 +63,10 @@ class Writer:
 
         self._client.log_batch(run_id, metrics=[Metric(name, value, at, step) for name, value, step, at in points])
 
+    def keep(self, run_id: str, name: str, path: str) -> None:
+        """Keep a file with a run; its own name is the last part of the one that it gets."""
+        self._client.log_artifact(run_id, path, name.rpartition("/")[0] or None)
+
     def end(self, run_id: str, status: str, at: int) -> None:
         """A run has ended."""
         self._client.set_terminated(run_id, status, at)
@@ -72,7 +76,7 @@ class Writer:
         self._client.delete_run(run_id)
 
 
-_METHODS = frozenset({"experiment", "find", "create", "describe", "log", "end", "delete"})
+_METHODS = frozenset({"experiment", "find", "create", "describe", "log", "keep", "end", "delete"})
 
 
 def answer(writer: Writer, line: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class JobTracking:
     def __init__(self, database: Database, services: Services) -> None:
         self._db = database
         self._services = services
-        self._tracker = services.tracker
+        self._tracker = self.tracker = services.tracker
 
     def run_of(self, job: Job, bundle: Bundle | None = None) -> Run | None:
         """The run that a job's pages are noted in; None where nothing is tracked."""

@@ -59,6 +59,10 @@ class LocalStore:
         """Note values."""
         self._ask("log", run_id, list(points))
 
+    def keep(self, run_id: str, name: str, path: str) -> None:
+        """Keep a file with a run."""
+        self._ask("keep", run_id, name, path)
+
     def end(self, run_id: str, status: End, at: int) -> None:
         """A run has ended."""
         self._ask("end", run_id, status, at)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -17,6 +19,8 @@ _CONNECT, _ANSWER = 2.0, 5.0
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: Most of an answer that is read, bytes: ours are short.
 _LONGEST: Final = 2_000_000
+#: How the places of files begin that a server takes itself.
+_ARTIFACTS: Final = "mlflow-artifacts:"
 
 
 class RestStore:
@@ -24,6 +28,7 @@ class RestStore:
 
     def __init__(self, url: str) -> None:
         timeout = httpx.Timeout(_ANSWER, connect=_CONNECT)
+        self._root = url.rstrip("/")
         self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/2.0/mlflow/", timeout=timeout)
 
     def experiment(self, name: str) -> str:
@@ -76,6 +81,18 @@ class RestStore:
             {"key": point.metric, "value": point.value, "step": point.step, "timestamp": point.at} for point in points
         ]
         self._post("runs/log-batch", {"run_id": run_id, "metrics": listed})
+
+    def keep(self, run_id: str, name: str, path: str) -> None:
+        """Keep a file with a run: where the server takes files itself, as it does unless it was told otherwise."""
+        place = str(self._ask("GET", "runs/get", params={"run_id": run_id})["run"]["info"]["artifact_uri"])
+        if not place.startswith(_ARTIFACTS):
+            raise RefusedError(f"it keeps files in {place.partition(':')[0]}:…, which is reached without it")
+        where = f"{urlsplit(place).path.strip('/')}/{name}"
+        try:
+            with Path(path).open("rb") as file:
+                self._ask("PUT", f"{self._root}/api/2.0/mlflow-artifacts/artifacts/{quote(where)}", content=file)
+        except OSError as error:
+            raise RefusedError(f"{Path(path).name} cannot be read: {error.strerror}") from error
 
     def end(self, run_id: str, status: End, at: int) -> None:
         """A run has ended."""

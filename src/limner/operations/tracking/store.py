@@ -58,6 +58,9 @@ class Store(Protocol):
     def log(self, run_id: str, points: Sequence[Point]) -> None:
         """Note values; one that is there already stays there once. At most `MOST_POINTS`."""
 
+    def keep(self, run_id: str, name: str, path: str) -> None:
+        """Keep a file of this machine with a run; ``name`` may have folders in it."""
+
     def end(self, run_id: str, status: End, at: int) -> None:
         """A run has ended; ``at`` is in milliseconds since 1970."""
 

@@ -68,8 +68,21 @@ class Tracker:
             "job": job.id,
             "source": (job.source or "")[:LONGEST_PARAM],
             "workspace": workspace[:LONGEST_PARAM],
+            **_choices(job.payload.get("config") or {}),
         }
         return Run(f"{self._experiment}-{job.kind}", f"job/{job.id}", title[:_LONGEST_NAME], params)
+
+    def training_run(self, run_id: str, name: str, config: Mapping[str, object]) -> Run:
+        """The run of a training that is no job, with its choices."""
+        return Run(f"{self._experiment}-train", f"run/{run_id}", name[:_LONGEST_NAME], _choices(config))
+
+    def figures(self, run: Run, values: Mapping[str, float], step: int) -> None:
+        """Note values of a run at some step."""
+        self._writer.put(Entry(run, values, step, _milliseconds(self._clock())))
+
+    def files(self, run: Run, files: Mapping[str, str], end: End | None = None) -> None:
+        """Keep files with a run, by the names that they get there; ``end``: the run has ended so."""
+        self._writer.put(Entry(run, {}, 0, _milliseconds(self._clock()), end, files=files))
 
     def close(self) -> None:
         """Send what waits, for a few seconds at most."""
@@ -102,6 +115,11 @@ def _described(bundle: Bundle | None, ref: str) -> dict[str, str]:
     name, _, version = ref.partition("@")
     known = {"model": name, "version": version}
     return known if bundle is None else {**known, "task": bundle.task, "hash": bundle.sha256 or "none: built in"}
+
+
+def _choices(config: Mapping[str, object]) -> dict[str, str]:
+    """What a training was asked for, as parameters."""
+    return {name: str(value)[:LONGEST_PARAM] for name, value in config.items()}
 
 
 def _milliseconds(moment: datetime) -> int:

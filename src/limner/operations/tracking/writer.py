@@ -52,6 +52,8 @@ class Entry:
     end: End | None = None
     #: Gives values that take a while to reckon, in the thread that sends them.
     late: Callable[[], Mapping[str, float]] | None = None
+    #: Files to be kept with the run, by the names that they get there.
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def points(self) -> Iterator[Point]:
         """Its values, each for itself."""
@@ -233,9 +235,18 @@ class _Sender:
         for start in range(0, len(points), MOST_POINTS):
             store.log(run_id, points[start : start + MOST_POINTS])
         for entry in entries:
+            self._keep(store, run_id, entry.files)
             if entry.end is not None:
                 store.end(run_id, entry.end, entry.at)
                 self._runs.pop(run, None)
+
+    def _keep(self, store: Store, run_id: str, files: Mapping[str, str]) -> None:
+        """Keep files; one that MLflow does not take is no reason to lose the rest."""
+        for name, path in files.items():
+            try:
+                store.keep(run_id, name, path)
+            except RefusedError as error:
+                logger.warning("MLflow did not take the file %s: %s", name, error)
 
     def _id(self, store: Store, run: Run) -> str:
         if run in self._runs:

@@ -16,11 +16,11 @@ from contextlib import closing, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
-from limner.core.errors import LimnerError
+from limner.core.errors import LimnerError, UsageError
 from limner.core.settings import Settings
 from limner.models.bundle import render_bundle
 from limner.models.bundle_files import MANIFEST, write_text
-from limner.models.importers.protocol import Wishes
+from limner.models.importers.protocol import IMPORTERS, Wishes
 from limner.operations.models import prepare_model
 from limner.operations.services import model_calls
 
@@ -51,6 +51,7 @@ def convert(task: dict[str, Any]) -> dict[str, Any]:
     labels = task["labels"]
     wishes = Wishes(task["name"], task["version"], None if labels is None else tuple(labels), task["config"])
     try:
+        _refuse_running(task["kind"])
         with closing(model_calls(settings)) as calls:
             made = prepare_model(
                 Path(task["path"]),
@@ -71,6 +72,15 @@ def convert(task: dict[str, Any]) -> dict[str, Any]:
         "load_seconds": made.load_seconds,
         "page_seconds": made.page_seconds,
     }
+
+
+def _refuse_running(kind: str | None) -> None:
+    """Raise `UsageError` for an importer that runs what stands in a file: that is for people's own machines."""
+    if kind is not None and getattr(IMPORTERS.get(kind), "runs_code", False):
+        raise UsageError(
+            f"The importer {kind} runs what stands in a file, so a server does not use it.",
+            hint="Convert it at home with `limner models add`, and upload what `limner models export --onnx` writes.",
+        )
 
 
 @contextmanager

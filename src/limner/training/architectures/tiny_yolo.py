@@ -43,7 +43,7 @@ class Measures:
 class TinyYoloLearner(Staged):
     """The network with its loss; images are stretched to a square."""
 
-    def __init__(self, labels: Sequence[str], measures: Measures = Measures()) -> None:  # noqa: B008  # frozen
+    def __init__(self, labels: Sequence[str], measures: Measures = Measures()) -> None:
         super().__init__()
         self.labels = tuple(labels)
         self.side = measures.side

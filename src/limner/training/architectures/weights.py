@@ -53,7 +53,7 @@ class Staged(nn.Module):
             part.requires_grad_(False)
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> Self:  # noqa: FBT001, FBT002  # torch's
+    def train(self, mode: bool = True) -> Self:
         """torch's, but for the parts that stay as they are."""
         super().train(mode)
         for part in getattr(self, "_kept", ()):

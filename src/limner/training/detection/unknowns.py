@@ -25,13 +25,13 @@ def label_costs(logits: Tensor, wanted: Tensor, exhaustive: Tensor) -> Tensor:
     """Cross-entropy of each row: [rows].
 
     ``logits`` are [rows, 1 + labels] or more, column 0 for nothing; ``wanted`` are columns. Where nothing is
-    wanted, it may as well be one of the labels that nobody looked for: only their sum is learnt.
+    wanted, it may as well be one of the labels that nobody looked for, or the border of one: only their sum
+    is learnt.
     """
     logs = functional.log_softmax(logits.float(), dim=1)
     costs = -logs.gather(1, wanted[:, None])[:, 0]
     if bool(exhaustive.all()):
         return costs
-    possible = torch.zeros(logits.shape[1], dtype=torch.bool, device=logits.device)
-    possible[0] = True
+    possible = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
     possible[1 : 1 + len(exhaustive)] = ~exhaustive
     return torch.where(wanted == 0, -logs[:, possible].logsumexp(dim=1), costs)

@@ -66,7 +66,8 @@ def unknown_cells(targets: Sequence[Target], sizes: Sequence[tuple[int, int]], g
         out[at] = not bool(target.exhaustive.all())
         scale = target.ignore.new_tensor([*size, *size])
         zones = (target.ignore / scale * grid.cells).clamp(0, grid.cells)
-        for left, top, right, bottom in zip(*zones.floor().int().T.tolist()[:2], *zones.ceil().int().T.tolist()[2:]):
+        touched = torch.cat([zones[:, :2].floor(), zones[:, 2:].ceil()], dim=1).int().tolist()
+        for left, top, right, bottom in touched:
             out[at, top:bottom, left:right] = True
     return out
 
