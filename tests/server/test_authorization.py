@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from limner.annotations.page import Page
 from limner.core.settings import Settings
 from limner.models.importers.protocol import Wishes
+from limner.operations.datasets.desk import workspace_datasets
 from limner.operations.models import add_model
 from limner.server.app import create_app
 from limner.server.compat import COMPAT
@@ -24,6 +25,7 @@ from limner.storage.tokens import Tokens
 from limner.storage.webhooks import Deliveries
 from tests.operations.bright_pages import page
 from tests.server.running import state_of, token_for, with_token
+from tests.training.datasets import made
 
 #: What answers to everybody.
 OPEN = {"health_live", "health_ready", "health_metrics"}
@@ -32,6 +34,15 @@ OPEN |= {f"iiif_{name}" for name in ("whole", "manifest", "export", "page", "ser
 #: The scope that each operation asks for: ``any`` valid token, a scope, or an admin of the ``server``.
 NEEDS = {
     "annotate_now": "annotate",
+    "datasets_create": "train",
+    "datasets_export": "annotate",
+    "datasets_find_duplicates": "annotate",
+    "datasets_image": "annotate",
+    "datasets_list_all": "annotate",
+    "datasets_pages": "annotate",
+    "datasets_remove": "train",
+    "datasets_show": "annotate",
+    "datasets_split": "train",
     "documents_correct": "annotate",
     "documents_create": "annotate",
     "documents_delete": "annotate",
@@ -126,6 +137,8 @@ NEEDS |= {
 }
 #: Bodies that would do, so that nothing is refused for its form before it is looked at who asks.
 BODIES: dict[str, dict[str, Any]] = {
+    "datasets_create": {"json": {"name": "another", "documents": ["0" * 32]}},
+    "datasets_split": {"json": {}},
     "documents_correct": {"json": {"revision": 0, "annotations": []}},
     "models_put_alias": {"json": {"model": "hush"}},
     "routes_put": {"json": {"model": "hush"}},
@@ -169,7 +182,7 @@ GUARDED = [operation for operation in OPERATIONS if operation.id not in OPEN]
 #: For what cannot be filled in otherwise.
 NOTHING = dict.fromkeys(
     ("document_id", "job_id", "ref", "alias", "token_id", "workspace_id", "document_type", "number", "index"), "0"
-) | dict.fromkeys(("tracking_id", "doc", "name"), "0")
+) | dict.fromkeys(("tracking_id", "doc", "name", "dataset"), "0")
 
 
 def _named(operation: Operation) -> str:
@@ -215,6 +228,8 @@ def names(server: TestClient, bright: Path) -> dict[str, str]:
     add_model(store, bright, Wishes(name="hush"))
     store.alias("hushed", "hush")
     Routes(state.database, home).set("hush-type", "hush")
+    datasets = workspace_datasets(state.settings, home)
+    datasets.add(made.dataset(datasets, [made.page(datasets, 0, [("seal", 1, 2, 30, 40)])], "hush-set"))
     token = Tokens(state.database, home).create("hush", ["annotate"])[0]
     Deliveries(state.database, home).add("job.finished", "https://hush.example", b"", content_type="a/b", job_id=job.id)
     assert admin.put("/v1/webhook", json={"url": "https://hush.example/"}).status_code < 300
@@ -231,6 +246,7 @@ def names(server: TestClient, bright: Path) -> dict[str, str]:
         "tracking_id": tracked.id,
         "doc": "hush-doc",
         "name": "hush+hush",
+        "dataset": "hush-set@1",
     }
 
 
@@ -286,6 +302,7 @@ def test_nothing_has_changed_by_all_that(server: TestClient, names: dict[str, st
     assert admin.get(f"/v1/jobs/{names['job_id']}").json()["status"] == "queued"
     assert admin.get(f"/regions/{names['tracking_id']}/status").json()["log"]["status"] == "PENDING"
     assert admin.get(f"/v1/documents/{names['document_id']}/pages/0/annotations").json()["revision"] == 0
+    assert admin.get("/v1/datasets/hush-set").json()["versions"] == ["1"]
     assert admin.get("/v1/models/hushed").json()["ref"] == "hush@1"
     assert admin.get("/v1/routes/hush-type").json()["model"] == "hush"
     assert admin.get("/v1/webhook").json()["url"] == "https://hush.example/"

@@ -14,12 +14,14 @@ from limner.storage.workspaces import Workspaces
 
 
 def test_everything_is_opened_and_closed(tmp_path: Path) -> None:
+    before = set(threading.enumerate())  # servers of other tests may live on
     with ExitStack() as stack:
         state = open_state(Settings(data=tmp_path, workers=0), stack)
         assert Workspaces(state.database).get(state.home).name == "default"
         assert {part.name for part in state.readiness.parts()} == {"database", "storage", "model", "queue"}
         assert not state.engine.running
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("limner", "instant"))]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name.startswith(("limner", "instant"))]
 
 
 def test_a_second_start_finds_the_same_workspace(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from limner.cli import (
     evaluate,
     manifest,
     models,
+    runs,
     serve,
     settings,
     tokens,
+    train,
     worker,
 )
 from limner.cli.exits import BAD_USAGE, INTERRUPTED, NOTHING
@@ -44,9 +46,11 @@ app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(manifest.app, name="manifest")
 app.add_typer(models.app, name="models")
+app.add_typer(runs.app, name="runs")
 app.command("serve")(serve.serve)
 app.command("settings")(settings.settings)
 app.add_typer(tokens.app, name="tokens")
+app.command("train")(train.train)
 app.command("worker")(worker.worker)
 
 

@@ -225,6 +225,20 @@ def alias(
     typer.echo(f"{alias} is forgotten." if target is None else f"{alias} stands for {target}.")
 
 
+@app.command()
+def rollback(
+    context: typer.Context, alias: Annotated[str, typer.Argument(metavar="ALIAS", help="An alias that was moved.")]
+) -> None:
+    """Let an alias stand for what it stood for before; each call goes one step further back."""
+    if (server := server_of(context)) is not None:
+        from limner.cli.remote import models as remote_models
+
+        remote_models.rollback(server, alias)
+        return
+    former = _store().rollback(alias)
+    typer.echo(f"{alias} is forgotten, as before." if former is None else f"{alias} stands for {former} again.")
+
+
 def _plain(summary: ModelSummary) -> dict[str, object]:
     card = summary.bundle.model_dump(mode="json")
     known = {"ref": summary.bundle.ref, "aliases": list(summary.aliases), "built_in": summary.built_in}

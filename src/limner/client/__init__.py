@@ -6,6 +6,8 @@ from limner.client.call import Upload
 from limner.client.errors import ApiError, ServerUnreachableError
 from limner.client.values import (
     Change,
+    Dataset,
+    DatasetPage,
     Document,
     DocumentPage,
     Estimate,
@@ -31,6 +33,8 @@ __all__ = [
     "AsyncClient",
     "Change",
     "Client",
+    "Dataset",
+    "DatasetPage",
     "Document",
     "DocumentPage",
     "Estimate",

@@ -15,6 +15,8 @@ from limner.annotations.serial import annotated_page_from_plain, annotation_from
 from limner.client.call import Answer, Plain
 from limner.client.values import (
     Change,
+    Dataset,
+    DatasetPage,
     Document,
     DocumentPage,
     Estimate,
@@ -165,6 +167,42 @@ def model(plain: Plain) -> Model:
 def _model(values: Values) -> Model:
     labels, aliases = values.get("labels", ()), values.get("aliases", ())
     return Model(str(values["ref"]), str(values.get("task", "")), tuple(labels), tuple(aliases), values)
+
+
+def dataset(plain: Plain) -> Dataset:
+    """A version of a dataset."""
+    return _reading("A dataset", lambda: _dataset(plain))
+
+
+def _dataset(values: Values) -> Dataset:
+    return Dataset(
+        ref=str(values["ref"]),
+        name=str(values["name"]),
+        version=str(values["version"]),
+        title=str(values["title"]),
+        labels=tuple(values["labels"]),
+        pages=dict(values["pages"]),
+        annotations=int(values["annotations"]),
+        sha256=str(values["sha256"]),
+        card=values,
+    )
+
+
+def dataset_page(plain: Plain) -> DatasetPage:
+    """A page of a dataset."""
+    return _reading("A page of a dataset", lambda: _dataset_page(plain))
+
+
+def _dataset_page(values: Values) -> DatasetPage:
+    return DatasetPage(
+        index=int(values["index"]),
+        name=str(values["name"]),
+        split=str(values["split"]),
+        document=str(values["document"]),
+        width=int(values["width"]),
+        height=int(values["height"]),
+        labels=dict(values["labels"]),
+    )
 
 
 def token(plain: Plain) -> Token:

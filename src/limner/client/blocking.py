@@ -14,7 +14,7 @@ import httpx
 
 from limner.annotations.document import AnnotatedPage
 from limner.client.call import Call
-from limner.client.calls import documents, jobs
+from limner.client.calls import datasets, documents, jobs
 from limner.client.calls.documents import DocumentRef
 from limner.client.calls.jobs import JobRef
 from limner.client.events import Following
@@ -23,10 +23,12 @@ from limner.client.retry import Attempts, reading
 from limner.client.surface import (
     AtOnce,
     Blocking,
+    DatasetCalls,
     DocumentCalls,
     JobCalls,
     ModelCalls,
     RouteCalls,
+    RunCalls,
     TokenCalls,
     WorkspaceCalls,
 )
@@ -184,8 +186,22 @@ class Documents(DocumentCalls, Blocking):
         return self.transport.save(documents.export_file(document, format), Path(to))
 
 
+class Datasets(DatasetCalls, Blocking):
+    """Datasets of the workspace."""
+
+    transport: Transport
+
+    def save_export(self, dataset: str, to: str | Path, format: str = "coco") -> Path:  # noqa: A002
+        """Write a dataset with its images as a zip file, or into a folder under the name that the server gives."""
+        return self.transport.save(datasets.export_file(dataset, format), Path(to))
+
+
 class Models(ModelCalls, Blocking):
     """Models that the server has."""
+
+
+class Runs(RunCalls, Blocking):
+    """Trainings that the server carries out."""
 
 
 class Tokens(TokenCalls, Blocking):
@@ -216,6 +232,8 @@ class Client(AtOnce, Blocking):
         self.jobs = Jobs(transport)
         self.documents = Documents(transport)
         self.models = Models(transport)
+        self.datasets = Datasets(transport)
+        self.runs = Runs(transport)
         self.tokens = Tokens(transport)
         self.workspaces = Workspaces(transport)
         self.routes = Routes(transport)

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overl
 
 from limner.client.call import Call
 from limner.client.calls import annotate as at_once
-from limner.client.calls import documents, jobs, models, server
+from limner.client.calls import datasets, documents, jobs, models, runs, server
 from limner.client.values import Listing
 
 P = ParamSpec("P")
@@ -171,7 +171,38 @@ class ModelCalls:
     delete = One(models.delete)
     set_alias = One(models.set_alias)
     delete_alias = One(models.delete_alias)
+    rollback = One(models.rollback)
     test = One(models.test)
+
+
+class DatasetCalls:
+    """Datasets of the workspace."""
+
+    create = One(datasets.create)
+    upload = One(datasets.upload)
+    list = Every(datasets.listed)
+    get = One(datasets.get)
+    pages = Every(datasets.pages)
+    duplicates = Every(datasets.duplicates)
+    image = One(datasets.image)
+    split = One(datasets.split)
+    delete = One(datasets.delete)
+
+
+class RunCalls:
+    """Trainings that the server carries out."""
+
+    create = One(runs.create)
+    estimate = One(runs.estimate)
+    get = One(runs.get)
+    list = Every(runs.listed)
+    metrics = One(runs.metrics)
+    sample = One(runs.sample)
+    report = One(runs.report)
+    stop = One(runs.stop)
+    resume = One(runs.resume)
+    promote = One(runs.promote)
+    delete = One(runs.delete)
 
 
 class TokenCalls:

@@ -192,6 +192,42 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A version of a dataset that the server has."""
+
+    #: Name and version, ``name@version``.
+    ref: str
+    name: str
+    version: str
+    title: str
+    #: In the order of a network's outputs.
+    labels: Sequence[str]
+    #: Pages in each split.
+    pages: Mapping[str, int]
+    annotations: int
+    #: Hash of what is in it.
+    sha256: str
+    #: All that came: source, licence; what was passed over (``problems``), or figures (``statistics``).
+    card: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPage:
+    """A page of a dataset, without its annotations."""
+
+    #: Position, from 0.
+    index: int
+    name: str
+    #: ``train``, ``val`` or ``test``.
+    split: str
+    document: str
+    width: int
+    height: int
+    #: How many annotations it has of each label.
+    labels: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A token, without its secret."""
 

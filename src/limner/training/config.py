@@ -49,7 +49,7 @@ class RunConfig(BaseModel):
 
 
 def render_config(config: RunConfig, *, asked: bool = False) -> str:
-    """The text of ``config.json``; with ``asked`` only what was asked for, so that an architecture can fill the rest."""
+    """The text of ``config.json``; with ``asked`` only what was asked for: the architecture fills the rest."""
     return json.dumps(config.model_dump(mode="json", exclude_unset=asked), indent=2) + "\n"
 
 

@@ -98,7 +98,7 @@ def _timed(act: Callable[[], object], device: torch.device) -> float:
 
 
 def _total(task: FitTask, batch: float, page: float) -> float:
-    """Seconds of the whole run: its batches, or its time where that ends it first, and the validation after each epoch."""
+    """Seconds of the whole run: batches, or its time where that ends it first, and validation after each epoch."""
     validation = (0 if task.val is None else len(task.val)) * page
     limits = [each for each in (task.length.seconds,) if each is not None]
     if task.length.batches is not None:

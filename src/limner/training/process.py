@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -86,6 +87,7 @@ def run(folder: RunFolder, stopping: Callable[[], bool] = lambda: False) -> int:
     if result.status == "stopped":
         return STOPPED
     finish(task, result, dataset)
+    shutil.rmtree(folder.cache, ignore_errors=True)
     return FINISHED
 
 
@@ -103,9 +105,7 @@ def prepared(folder: RunFolder, asked: RunConfig) -> tuple[FitTask, Dataset]:
     architecture = ARCHITECTURES.get(asked.architecture)
     config = settled(asked, architecture.defaults)
     base = _weights(Path(job.base)) if job.base else None
-    return make_task(
-        folder, dataset, config, architecture, augment=augment_by_name(config.augment), base=base
-    ), dataset
+    return make_task(folder, dataset, config, architecture, augment=augment_by_name(config.augment), base=base), dataset
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from limner.server.api.events import _until_stopping
+from limner.server.api.events import until_stopping
 from limner.storage.jobs import JobEvent
 from tests.server.api.work import ended, files, made
 from tests.server.conftest import MakeClient
@@ -105,7 +105,7 @@ async def test_a_stream_ends_when_the_server_does() -> None:
     server = Server()
     before = signal.signal(signal.SIGTERM, server.handle_exit)
     try:
-        reading = asyncio.ensure_future(_all(_until_stopping(_never())))
+        reading = asyncio.ensure_future(_all(until_stopping(_never())))
         await asyncio.sleep(0.1)
         assert not reading.done()
         server.should_exit = True

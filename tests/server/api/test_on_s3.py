@@ -12,9 +12,7 @@ from tests.server.running import state_of, token_for, with_token
 from tests.sources.image_files import tiff_pages
 
 
-def test_documents_and_jobs_on_s3_from_their_uploads_to_their_end(
-    make_client: MakeClient, s3_storage: str
-) -> None:
+def test_documents_and_jobs_on_s3_from_their_uploads_to_their_end(make_client: MakeClient, s3_storage: str) -> None:
     anonymous = make_client(workers=1, storage_url=s3_storage)
     client = with_token(anonymous, token_for(anonymous, "annotate"))
     assert state_of(client).blobs.local is None

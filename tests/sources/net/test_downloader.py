@@ -100,12 +100,14 @@ async def test_closing_ends_what_is_under_way(make, server):
 
 
 async def test_closing_removes_the_files_and_stops_the_thread(make, server):
+    before = set(threading.enumerate())  # servers of other tests may have one of their own
     downloader = make()
     download = await downloader.fetch(server.serve("/a", Reply(JPEG)), Kind.IMAGE)
+    assert [thread.name for thread in set(threading.enumerate()) - before].count("limner-downloader") == 1
     downloader.close()
     downloader.close()
     assert not download.path.exists()
-    assert not [thread for thread in threading.enumerate() if thread.name == "limner-downloader"]
+    assert not [each for each in set(threading.enumerate()) - before if each.name == "limner-downloader"]
 
 
 async def test_a_file_goes_with_its_download(make, server):

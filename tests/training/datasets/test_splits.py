@@ -2,7 +2,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from limner.annotations.annotation import Annotation
+from limner.annotations.page import Page
+from limner.annotations.shapes import Box
 from limner.core.errors import UsageError
 from limner.training.datasets.dataset import DatasetPage
 from limner.training.datasets.splits import Shares, assign
@@ -49,3 +54,32 @@ def test_a_share_of_nothing_gets_nothing(tmp_path: Path) -> None:
 def test_impossible_shares_are_refused(shares: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError, match="above 0"):
         Shares(*shares)
+
+
+@given(
+    documents=st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=60),
+    shares=st.tuples(st.floats(0.1, 1), st.floats(0, 1), st.floats(0, 1)),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_document_is_ever_torn_and_no_page_lost(
+    documents: list[int], shares: tuple[float, float, float], seed: int
+) -> None:
+    made = [
+        DatasetPage(
+            page=Page(id=str(n), name=f"{n}.png", index=n, width=9, height=9),
+            annotations=tuple(Annotation(shape=Box(1, 1, 2, 2), label="ab"[n % 2], id=str(i)) for i in range(n % 3)),
+            document=str(document),
+            split="train",
+            image=f"{n}.png",
+        )
+        for n, document in enumerate(documents)
+    ]
+    found = assign(made, Shares(*shares), seed)
+    assert [each.page for each in found] == [each.page for each in made]
+    splits: dict[str, set[str]] = {}
+    for each in found:
+        splits.setdefault(each.document, set()).add(each.split)
+    assert all(len(names) == 1 for names in splits.values())
+    wanted = Shares(*shares).fractions
+    assert {each.split for each in found} <= set(wanted)

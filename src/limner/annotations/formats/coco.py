@@ -196,7 +196,10 @@ def _id(entry: Mapping[str, Any], key: str) -> Id:
 def _page(image: Mapping[str, Any], context: ParseContext) -> Page:
     name = str(image["file_name"])
     width, height = known_size(context, name, image.get("width"), image.get("height"))
-    return Page(id=name, name=name, index=0, width=width, height=height)
+    source = image.get("coco_url")
+    return Page(
+        id=name, name=name, index=0, width=width, height=height, source=source if isinstance(source, str) else ""
+    )
 
 
 def _found(file: _File, page: Page, image_id: Id) -> Iterator[Annotation]:

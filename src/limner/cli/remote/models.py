@@ -87,5 +87,12 @@ def alias(server: Server, name: str, target: str | None) -> None:
             typer.echo(f"{name} stands for {client.models.set_alias(name, target).ref}.")
 
 
+def rollback(server: Server, name: str) -> None:
+    """Let an alias stand for what it stood for before."""
+    with server.client() as client:
+        former = client.models.rollback(name)["model"]
+    typer.echo(f"{name} is forgotten, as before." if former is None else f"{name} stands for {former} again.")
+
+
 def _title(model: Model) -> str:
     return str(model.card.get("title") or ", ".join(model.labels[:12]))

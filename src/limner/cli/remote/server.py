@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from limner.client import Client
 
 #: Commands that a server can do; the others work on this machine, whatever LIMNER_SERVER says.
-_COMMANDS = ("annotate", "models")
+_COMMANDS = ("annotate", "models", "train", "runs")
 
 ServerOption = Annotated[
     str | None,
@@ -21,7 +21,7 @@ ServerOption = Annotated[
         "--server",
         envvar="LIMNER_SERVER",
         metavar="URL",
-        help=f"Let a server do it: for {' and '.join(_COMMANDS)}.",
+        help=f"Let a server do it: for {', '.join(_COMMANDS[:-1])} and {_COMMANDS[-1]}.",
         show_default=False,
     ),
 ]

@@ -59,6 +59,12 @@ def delete_alias(alias: str) -> Call[None]:
     return Call(method="DELETE", path=path("models", "aliases", alias), read=nothing)
 
 
+def rollback(alias: str) -> Call[Values]:
+    """Let an alias stand for what it stood for before; each call goes one step further back."""
+    where = path("models", "aliases", alias, "rollback")
+    return Call(method="POST", path=where, read=Answer.plain, repeatable=False)
+
+
 def test(name: str) -> Call[Values]:
     """Check a model's weights and time it on a drawn picture: the report as JSON values."""
     return Call(method="POST", path=path("models", name, "test"), read=Answer.plain)

@@ -41,7 +41,7 @@ def export_detector(
     Gives the share of detections that only network or file has.
     """
     try:
-        export_checked(detector_conversion(network, spec, roles, widths=widths), path)
+        return export_checked(detector_conversion(network, spec, roles, widths=widths), path)
     except (RuntimeError, ValueError, IndexError) as error:  # what torch raises where widths do not fit
         line = str(error).strip().splitlines()[0]
         raise BundleError(f"The tensors of the checkpoint do not fit together: {line}") from error
@@ -53,7 +53,8 @@ def detector_conversion(
     """How a network that gives boxes, scores, labels and perhaps masks becomes ONNX."""
     return Conversion(
         module=network,
-        examples=tuple((drawn_input(spec, *size),) for size in widths),
+        # Where the network takes one size alone, all pages come at that.
+        examples=tuple((drawn_input(spec, *size),) for size in widths[: None if spec.dynamic else 1]),
         inputs=(spec.name,),
         outputs=tuple(roles),
         dynamic=_dynamic(spec) | {role: {0: "detections"} for role in roles},
@@ -67,7 +68,7 @@ def export_labeller(network: torch.nn.Module, spec: Input, path: Path) -> float:
 
     Gives by how much the answers of network and file differ.
     """
-    export_checked(labeller_conversion(network, spec), path)
+    return export_checked(labeller_conversion(network, spec), path)
 
 
 def labeller_conversion(

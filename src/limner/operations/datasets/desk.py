@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from limner.annotations.annotation import Json
 from limner.annotations.drawing.overlay import draw_overlay
 from limner.core.errors import DatasetError, NotFoundError, UsageError
 from limner.core.settings import Settings
+from limner.operations.datasets.gathering import Imported, Wishes
+from limner.operations.library import workspace_folder
 from limner.sources.decode import decode_file
 from limner.sources.protocol import Want
 from limner.training.datasets.dataset import Dataset, DatasetPage
 from limner.training.datasets.labels import LabelMap, renamed
-from limner.training.datasets.merging import merged
+from limner.training.datasets.merging import extended, merged
 from limner.training.datasets.splits import Shares, assign
 from limner.training.datasets.store import DatasetCard, DatasetStore
 
@@ -28,6 +30,11 @@ FOLDER = "datasets"
 def local_datasets(settings: Settings) -> DatasetStore:
     """The datasets of this machine, without a server."""
     return DatasetStore(settings.data / FOLDER)
+
+
+def workspace_datasets(settings: Settings, workspace_id: str) -> DatasetStore:
+    """The datasets of a workspace of a server."""
+    return DatasetStore(workspace_folder(settings.data, workspace_id) / FOLDER)
 
 
 def plain_card(card: DatasetCard) -> dict[str, Json]:
@@ -66,6 +73,20 @@ def merge(store: DatasetStore, refs: Sequence[str], name: str) -> Dataset:
     return store.add(merged([store.get(ref) for ref in refs], name))
 
 
+def derive(store: DatasetStore, refs: Sequence[str], wishes: Wishes) -> Imported:
+    """One dataset of one or several others, relabelled and split anew where that is wished for."""
+    found = [store.get(ref) for ref in dict.fromkeys(refs)]
+    made = merged(found, wishes.name) if len(found) > 1 else replace(found[0], name=wishes.name, version="")
+    if wishes.labels.changes:
+        made = renamed(made, wishes.labels)
+    if wishes.resplit:
+        made = replace(made, pages=assign(made.pages, wishes.shares, wishes.seed))
+    if wishes.append and store.versions(wishes.name):
+        made = extended(store.get(wishes.name), made)
+    made = replace(made, title=wishes.title or made.title, licence=wishes.licence or made.licence)
+    return Imported(dataset=store.add(made), format="", kept_splits=not wishes.resplit, problems=())
+
+
 def page_at(dataset: Dataset, index: int) -> DatasetPage:
     """A page by its position, from 0; raises `NotFoundError`."""
     if not 0 <= index < len(dataset.pages):
@@ -85,8 +106,3 @@ def thumbnail(dataset: Dataset, page: DatasetPage, settings: Settings, side: int
     out = io.BytesIO()
     image.convert("RGB").save(out, "JPEG", quality=85)
     return out.getvalue()
-
-
-def shares_of(values: Mapping[str, float]) -> Shares:
-    """Shares by the names of splits, none for those not named; raises `UsageError`."""
-    return Shares(**{"train": 0.0, "val": 0.0, "test": 0.0, **values})

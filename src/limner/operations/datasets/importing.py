@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from limner.annotations.document import AnnotatedPage
 from limner.annotations.page import Page
 from limner.core.errors import FormatError, LimnerError, SourceError, UsageError
+from limner.core.settings import Settings
 from limner.operations.datasets.gathering import Gathering, Imported, Wishes, fetcher
 from limner.operations.datasets.images import KeptImage
 from limner.operations.datasets.layout import folder_of, split_in_folders, split_in_name
@@ -86,22 +87,23 @@ async def _import_address(url: str, store: DatasetStore, wishes: Wishes, how: Ho
     name = PurePosixPath(unquote(urlsplit(url).path)).name or "dataset"
 
     def take() -> Imported:
-        place = _downloaded(download.path, name, context)
+        place = place_of_file(download.path, name, context.settings)
         return import_place(place, store, wishes, how, context, source=plain_text(url))
 
     return await asyncio.to_thread(take)
 
 
-def _downloaded(path: Path, name: str, context: SourceContext) -> Place:
+def place_of_file(path: Path, name: str, settings: Settings) -> Place:
+    """The place in a file that came from elsewhere; ``name`` is what it was called there. Raises `SourceError`."""
     with path.open("rb") as file:
         media = identify(file.read(HEAD))
     if media is Media.ZIP:
-        return Zipped.open(path, name, context.settings)
+        return Zipped.open(path, name, settings)
     if media in (Media.JSON, Media.TEXT, Media.XML):
         # Its images are fetched from where it says they are.
-        nothing = Folder(path.parent, context.settings.fetch_max_bytes)
+        nothing = Folder(path.parent, settings.fetch_max_bytes)
         return Alone(path, nothing, plain_text(PurePosixPath(name).stem), (plain_text(name),))
-    raise SourceError(f"There is no dataset at {plain_text(name)}.", hint="Give the address of a zip file.")
+    raise SourceError(f"{plain_text(name)} is no dataset.", hint="It has to be a zip file, or a file of annotations.")
 
 
 def import_place(

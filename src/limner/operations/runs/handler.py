@@ -55,7 +55,7 @@ class RunFailedError(TrainingError):
 
 
 class TrainHandler:
-    """Carries runs out. Payload: ``config`` (what was asked for), ``datasets``, ``base``, ``alias``."""
+    """Carries runs out. Payload: ``config`` (what was asked for), ``begins_with`` (folder of a model), ``alias``."""
 
     kind = "train"
 
@@ -122,7 +122,7 @@ class TrainHandler:
 
     def _prepare(self, job: Job) -> RunFolder:
         folder, payload = self._folder(job), job.payload
-        base = Path(payload["base"]) if payload.get("base") else None
+        base = Path(payload["begins_with"]) if payload.get("begins_with") else None
         Prepared(make_config(payload["config"]), self._place(job).datasets.folder, base).write(folder)
         return folder
 

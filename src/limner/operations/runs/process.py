@@ -116,17 +116,30 @@ class TrainingProcess:
 
 def measured(folder: RunFolder, machine: Machine, seconds: float = 300.0) -> Mapping[str, Any]:
     """How long a run would take, by a few of its batches; its folder is made. Raises `TrainingError`."""
-    command = [*_python("limner.training.measure"), str(folder.path)]
+    return _answer("limner.training.measure", [folder.path], machine, seconds)
+
+
+def previewed(folder: RunFolder, picture: Path, machine: Machine, seconds: float = 300.0) -> None:
+    """Draw what augmentation makes of the pages of a run, whose folder is made. Raises `TrainingError`."""
+    _answer("limner.training.preview", [folder.path, picture.absolute()], machine, seconds)
+
+
+def _answer(module: str, arguments: Sequence[Path], machine: Machine, seconds: float) -> Mapping[str, Any]:
+    """The object that a short process of ours prints, if it does; raises `TrainingError`."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, with a folder of ours
-            command, stdin=subprocess.DEVNULL, capture_output=True, env=machine.environment(), timeout=seconds
+        done = subprocess.run(  # noqa: S603 - our own module, with paths of ours
+            [*_python(module), *map(str, arguments)],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=machine.environment(),
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired as error:
-        raise TrainingError(f"A few batches take longer than {seconds:g} s here: it cannot be measured.") from error
-    told = _object(done.stdout)
-    if done.returncode or told is None:
-        said = (told or {}).get("message") or done.stderr.decode(errors="replace").strip()[-_LAST_WORDS:]
-        raise TrainingError(f"The run cannot be measured: {said}")
+        raise TrainingError(f"A few batches take longer than {seconds:g} s on this machine.") from error
+    told = _object(done.stdout) or {}
+    if done.returncode:
+        raise TrainingError(str(told.get("message") or done.stderr.decode(errors="replace").strip()[-_LAST_WORDS:]))
     return told
 
 

@@ -62,11 +62,11 @@ async def events(
     yield ServerSentEvent(data=job_plain(job, base), event="job", id=str(seen))
     if job.final and seen >= job.seq:
         return
-    async for event in _until_stopping(_all_of(state, job, seen)):
+    async for event in until_stopping(all_events(state, job, seen)):
         yield await asyncio.to_thread(_told, state, job, event, base)
 
 
-async def _all_of(state: AppState, job: Job, seen: int) -> AsyncIterator[JobEvent]:
+async def all_events(state: AppState, job: Job, seen: int) -> AsyncIterator[JobEvent]:
     """The events of a job after one, to the very last."""
     jobs = Jobs(state.database, job.workspace_id)
     async for event in follow(jobs, state.engine.bus, job.id, after=seen):
@@ -77,7 +77,7 @@ async def _all_of(state: AppState, job: Job, seen: int) -> AsyncIterator[JobEven
         yield event
 
 
-async def _until_stopping(found: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
+async def until_stopping(found: AsyncIterator[JobEvent]) -> AsyncIterator[JobEvent]:
     """The events, until there are no more or the server is about to end."""
     waiting = asyncio.ensure_future(anext(found, None))
     try:

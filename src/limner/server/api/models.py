@@ -91,6 +91,13 @@ class AliasTarget(BaseModel):
     model: str = Field(min_length=1, max_length=200, description="Name (its newest version) or `name@version`.")
 
 
+class RollbackAnswer(BaseModel):
+    """What an alias stands for again."""
+
+    alias: str
+    model: str | None = Field(description="Null where the workspace had no such alias.")
+
+
 class TrialAnswer(BaseModel):
     """What came of trying a model."""
 
@@ -174,6 +181,12 @@ def put_alias(alias: Alias, target: AliasTarget, state: StateDep, caller: AdminD
 def delete_alias(alias: Alias, state: StateDep, caller: AdminDep) -> None:
     """One of this workspace."""
     set_alias(_store(state, caller), alias, None)
+
+
+@router.post("/aliases/{alias}/rollback", summary="Set an alias back")
+def rollback(alias: Alias, state: StateDep, caller: AdminDep) -> RollbackAnswer:
+    """Let it stand for what it stood for before; each call goes one step further back."""
+    return RollbackAnswer(alias=alias, model=_store(state, caller).rollback(alias))
 
 
 @router.post("/{ref}/test", summary="Try a model")

@@ -108,7 +108,7 @@ class ResUNetLearner(Staged):
         spec = PixelClasses(shape="mask")
         classes = class_map(outputs, spec, len(self.labels), plan_input(_input({"rule": "keep"}), (width, height)))
         wanted = np.ones(len(self.labels), np.bool_)
-        request = Request(self.labels, wanted, threshold, 1.0, _MOST, ByModel(""))
+        request = Request(self.labels, wanted, threshold, 1.0, _MOST, ByModel("", ""))
         found = [*regions(classes, Box(0, 0, width, height), (width, height), spec, request)]
         found = sorted(found, key=lambda each: -(each.score or 0.0))[:_MOST]
         masks = [torch.from_numpy(mask_to_array(each.shape)) for each in found if isinstance(each.shape, Mask)]

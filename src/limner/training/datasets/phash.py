@@ -88,7 +88,7 @@ def _write(path: Path, known: Mapping[str, str]) -> None:
 
 def near_pairs(hashes: Sequence[bytes], within: int = NEAR) -> Iterator[tuple[int, int, int]]:
     """First place, second place and distance of all pairs of hashes that differ in few bits, in order."""
-    table: Hashes = np.frombuffer(b"".join(hashes), np.uint64).reshape(len(hashes), -1)
+    table: Hashes = np.frombuffer(b"".join(hashes), np.uint64).reshape(-1, _SIDE * _SIDE // 64)
     for start in range(0, len(table), _BLOCK):
         block = table[start : start + _BLOCK]
         # Only what comes later: each pair once.
