@@ -54,9 +54,7 @@ def _json(url: str) -> Any:
 
 
 def _failed(response: Any) -> bool:
-    """Whether the server failed; one that it asked for something may do so (502), and some is not there yet (501)."""
-    if response.status_code == 501:
-        return "does not train yet" not in response.text
+    """Whether the server failed; one that it asked for something may do so (502)."""
     if response.status_code == 502:
         return not response.json()["type"].startswith("urn:limner:problem:source.")
     return response.status_code >= 500

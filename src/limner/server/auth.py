@@ -45,9 +45,13 @@ class Caller:
     name: str
     scopes: frozenset[TokenScope]
 
+    def may(self, scope: TokenScope) -> bool:
+        """Whether it has that scope; ``admin`` includes the others."""
+        return scope in self.scopes or "admin" in self.scopes
+
     def require(self, scope: TokenScope) -> None:
-        """Raise `NotAllowedError` without that scope; ``admin`` includes the others."""
-        if scope not in self.scopes and "admin" not in self.scopes:
+        """Raise `NotAllowedError` without that scope."""
+        if not self.may(scope):
             raise NotAllowedError(f"This needs a token with the scope {scope!r}.")
 
     @property

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from limner.operations.datasets.desk import workspace_datasets
+from limner.training.datasets.dataset import Dataset
 from tests.operations.jobs.workplace import save_pages
 from tests.server.api.work import LINE, PAGE, ended, files, made
 from tests.server.conftest import MakeClient
 from tests.server.running import token_for, with_token
 from tests.sources.iiif.loopback import Canned, IIIFServer
+from tests.training.datasets.made import page
 
 MANIFEST = "https://library.example/manifest.json"
 
@@ -249,3 +252,18 @@ def test_an_unknown_format_is_named(client: TestClient) -> None:
 def test_links_begin_with_the_public_address(make_client: MakeClient) -> None:
     client = make_client(auth=False, public_url="https://limner.example/api/")
     assert made(client, source=MANIFEST)["links"]["self"].startswith("https://limner.example/api/v1/jobs/")
+
+
+def test_the_pages_of_a_dataset_are_annotated_without_changing_it(busy: TestClient, tmp_path: Path) -> None:
+    state = busy.app.state.limner  # type: ignore[attr-defined]
+    store = workspace_datasets(state.settings, state.home)
+    pages = tuple(page(store, at, [("bright", 6 * at, 6, 30, 36)]) for at in range(3))
+    dataset = store.add(Dataset(name="boxes", version="", labels=("bright",), pages=pages, images=store.images))
+    job = ended(busy, busy.post("/v1/jobs", json={"dataset": "boxes"}).json())
+    assert (job["status"], job["source"], job["pages"]["done"]) == ("succeeded", "dataset:boxes@1", 3)
+    text = busy.get(job["links"]["results"], params={"format": "extractor"}).text
+    assert text == "1 p000.png\n0 6 30 36\n2 p001.png\n6 6 30 36\n3 p002.png\n12 6 30 36\n"
+    assert store.get("boxes") == dataset
+    refused = busy.post("/v1/jobs", json={"dataset": "boxs"})
+    assert (refused.status_code, "Did you mean boxes" in refused.json()["detail"]) == (404, True)
+    assert busy.post("/v1/jobs", json={"dataset": "boxes", "document": "x"}).status_code == 400

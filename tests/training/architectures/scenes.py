@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from limner.models.bundle_files import TRAINING
 from limner.models.protocol import RUNTIMES, Options, RuntimeOptions
 from limner.training.config import RunConfig
 from limner.training.data.targets import Target
+from limner.training.detection.trunks import Trunk
 
 LABELS = ("bright", "dark")
 
@@ -113,3 +115,21 @@ def check_frozen(learner: nn.Module, stages: int, images: Sequence[Tensor], targ
         for part, old in zip(parts, before, strict=True)
     ]
     assert same == [at <= stages for at in range(len(parts))]
+
+
+#: A backbone that learns in seconds.
+TRUNK = Trunk(
+    blocks=(1, 1, 1, 1), bottleneck=False, shrink=4, width=32, dense=64, anchors=(16, 24, 32, 64, 128)
+)
+#: The same for two more labels.
+MORE = (*LABELS, "grey", "green")
+
+
+def check_taken(other: nn.Module, weights: dict[str, Tensor], fresh: str) -> None:
+    """Another learner, of more labels, takes all but its heads; ``fresh`` is in the names of these alone."""
+    taken = other.take(weights)
+    assert 0.5 * taken.of < taken.parameters < taken.of
+    assert taken.fresh
+    assert all(re.search(fresh, name) for name in taken.fresh)
+    state = other.network.state_dict()
+    assert all(torch.equal(state[name], each) for name, each in weights.items() if not re.search(fresh, name))

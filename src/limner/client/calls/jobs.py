@@ -26,6 +26,7 @@ def create(
     *,
     files: Iterable[Image] | None = None,
     document: str | None = None,
+    dataset: str | None = None,
     kind: str = "annotate",
     model: str | None = None,
     document_type: str | None = None,
@@ -39,19 +40,20 @@ def create(
     title: str | None = None,
     idempotency_key: str | None = None,
 ) -> Call[Job]:
-    """Make a job from one of: ``source``, ``files``, ``document``.
+    """Make a job from one of: ``source``, ``files``, ``document``, ``dataset``.
 
     ``source`` is the address of a manifest, collection or image, a list of addresses, or a manifest
     itself; ``files`` are images, PDFs and zips, sent from the disk piece by piece; ``document`` is the
     id of one that the server keeps. ``pages`` are counted from 1: ``1-10,15``. The call may be
     repeated by the client itself: the key that it sends makes one job of it.
     """
-    if sum(given is not None for given in (source, files, document)) != 1:
-        raise UsageError("A job is made from one of: a source, files, a document.")
+    if sum(given is not None for given in (source, files, document, dataset)) != 1:
+        raise UsageError("A job is made from one of: a source, files, a document, a dataset.")
     wishes = Wishes(model=model, threshold=threshold, labels=labels, zones=zones)
     more = filled(
         kind=kind,
         document=document,
+        dataset=dataset,
         document_type=document_type,
         pages=pages,
         callback=callback,

@@ -35,25 +35,26 @@ body{color:#ece7dd;background:#171614}td,th,img{border-color:#34312c}.muted{colo
 """
 
 
-def write_report(folder: Path, measured: Measured, dataset: Dataset, comparison: Comparison | None = None) -> Path:
-    """Write ``report.json``, ``labels.csv``, ``report.html`` and pictures into a folder; the page's path."""
-    pictures = folder / "pages"
-    pictures.mkdir(parents=True, exist_ok=True)
+def write_report(
+    folder: Path, measured: Measured, dataset: Dataset, comparison: Comparison | None = None, *, pictures: str = "pages"
+) -> Path:
+    """Write ``report.json``, ``labels.csv``, ``report.html`` and pictures into a folder; the page's path.
+
+    ``pictures`` is the folder of the pictures in that folder, and in the page.
+    """
+    (folder / pictures).mkdir(parents=True, exist_ok=True)
     figures = measured_plain(measured, dataset)
     if comparison is not None:
         figures["comparison"] = comparison_plain(comparison)
     (folder / "report.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "labels.csv").write_text(label_csv(measured), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(
-        _document(measured, dataset, comparison, _draw_worst(measured, dataset, pictures)), encoding="utf-8"
-    )
+    pairs = [_pair(pictures, name, note) for name, note in _draw_worst(measured, dataset, folder / pictures)]
+    page.write_text(_document(measured, dataset, comparison, pairs), encoding="utf-8")
     return page
 
 
-def _document(
-    measured: Measured, dataset: Dataset, comparison: Comparison | None, shown: Sequence[tuple[str, str]]
-) -> str:
+def _document(measured: Measured, dataset: Dataset, comparison: Comparison | None, pairs: Sequence[str]) -> str:
     title = f"{measured.model} on {dataset.ref}"
     parts = [f"<h1>{_text(title)}</h1>", f"<p class=muted>{_text(_subtitle(measured))}</p>"]
     if measured.text is not None:
@@ -66,9 +67,8 @@ def _document(
         parts += ["<h2>Labels</h2>", _labels(measured), "<h2>What is taken for what</h2>", _confusion(measured)]
     if comparison is not None:
         parts += [f"<h2>Beside {_text(comparison.second)}</h2>", _comparison(comparison)]
-    if shown:
-        parts.append("<h2>The worst pages</h2><p class=muted>What is there, and what was found.</p>")
-        parts += [_pair(name, note) for name, note in shown]
+    if pairs:
+        parts += ["<h2>The worst pages</h2><p class=muted>What is there, and what was found.</p>", *pairs]
     body = "\n".join(parts)
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{_text(title)}</title>"
     return f"<!doctype html>\n<html lang=en><head>{head}<style>{_STYLE}</style></head>\n<body>{body}</body></html>\n"
@@ -127,11 +127,11 @@ def _comparison(comparison: Comparison) -> str:
     )
 
 
-def _pair(name: str, note: str) -> str:
-    file = html.escape(name, quote=True)
+def _pair(folder: str, name: str, note: str) -> str:
+    file = html.escape(f"{folder}/{name}", quote=True)
     return (
-        f"<h3>{_text(note)}</h3><div class=pair><img loading=lazy alt='what is there' src='pages/{file}-there.jpg'>"
-        f"<img loading=lazy alt='what was found' src='pages/{file}-found.jpg'></div>"
+        f"<h3>{_text(note)}</h3><div class=pair><img loading=lazy alt='what is there' src='{file}-there.jpg'>"
+        f"<img loading=lazy alt='what was found' src='{file}-found.jpg'></div>"
     )
 
 

@@ -10,6 +10,7 @@ from limner.annotations.document import AnnotatedPage
 from limner.annotations.formats.text import page_text
 from limner.core.errors import DatasetError, UsageError
 from limner.core.settings import Settings
+from limner.models.bundle import Bundle
 from limner.models.protocol import Options, Predictor
 from limner.sources.decode import decode_file
 from limner.sources.protocol import Want
@@ -76,25 +77,45 @@ def measure(
 
     Raises `UsageError` where model and dataset share no label.
     """
-    bundle = predictor.bundle
+    check(predictor.bundle, dataset)
     seen = []
     for number, page in enumerate(pages, 1):
-        picture = decode_file(dataset.image_path(page), Want(predictor.wanted_side), settings)
-        size = (page.page.width, page.page.height)
-        least = None if bundle.task == "ocr" else _LEAST
-        seen.append(tuple(predictor.predict(picture.pixels, size, Options(threshold=least))))
+        seen.append(look(predictor, dataset, page, settings))
         told(number)
-    shared = shared_labels(dataset, bundle.labels)
+    return measured_by(predictor.bundle, dataset, pages, seen, threshold=threshold)
+
+
+def check(bundle: Bundle, dataset: Dataset) -> None:
+    """Raise `UsageError` where a model that finds things knows no label of a dataset."""
+    if bundle.task != "ocr" and not shared_labels(dataset, bundle.labels):
+        raise UsageError(f"The model {bundle.ref} has no label of the dataset {dataset.ref}.")
+
+
+def look(predictor: Predictor, dataset: Dataset, page: DatasetPage, settings: Settings) -> tuple[Annotation, ...]:
+    """What a model finds on a page, however unsure it is."""
+    picture = decode_file(dataset.image_path(page), Want(predictor.wanted_side), settings, name=page.page.name)
+    least = None if predictor.bundle.task == "ocr" else _LEAST
+    size = (page.page.width, page.page.height)
+    return tuple(predictor.predict(picture.pixels, size, Options(threshold=least)))
+
+
+def measured_by(
+    bundle: Bundle,
+    dataset: Dataset,
+    pages: Sequence[DatasetPage],
+    seen: Sequence[tuple[Annotation, ...]],
+    *,
+    threshold: float | None = None,
+) -> Measured:
+    """Compare what a model has found on pages with what is there; raises as `measure` does."""
+    check(bundle, dataset)
     if bundle.task == "ocr":
         return _read(bundle.ref, pages, seen)
-    if not shared:
-        raise UsageError(f"The model {bundle.ref} has no label of the dataset {dataset.ref}.")
-    masks = bundle.task == "segment"
+    shared, masks = shared_labels(dataset, bundle.labels), bundle.task == "segment"
     truth = tuple(truth_of(page, shared, masks=masks) for page in pages)
-    sizes = [(page.page.width, page.page.height) for page in pages]
-    names = [page.page.name for page in pages]
     found = tuple(
-        found_of(name, some, shared, size, masks=masks) for name, some, size in zip(names, seen, sizes, strict=True)
+        found_of(page.page.name, some, shared, (page.page.width, page.page.height), masks=masks)
+        for page, some in zip(pages, seen, strict=True)
     )
     least_score = bundle.thresholds.score if threshold is None else threshold
     kind: Kind = "segm" if masks else "bbox"

@@ -20,7 +20,9 @@ from limner.core.errors import NotFoundError, ShapeError, SourceError, UsageErro
 from limner.jobs.engine import JobEngine
 from limner.jobs.housekeeping import job_blobs
 from limner.models.bundle import Bundle
+from limner.operations.datasets.desk import workspace_datasets
 from limner.operations.documents.uploads import Upload, keep_uploads
+from limner.operations.jobs.dataset_files import dataset_uploads
 from limner.operations.jobs.experiments import FORM as _EXPERIMENT
 from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import FORMS, Notices
@@ -60,13 +62,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """A job that somebody wants; one of ``source``, ``document``, ``uploads`` and ``members`` is given."""
+    """A job that somebody wants; one of ``source``, ``document``, ``dataset``, ``uploads`` and ``members`` is given."""
 
     kind: str = "annotate"
     #: An address or ``data:`` URL, several of these, or a manifest.
     source: str | Sequence[str] | Mapping[str, Json] | None = None
     #: Id of a document of the workspace.
     document: str | None = None
+    #: Name of a dataset of the workspace, or name and version: its pages are annotated, not the dataset.
+    dataset: str | None = None
     uploads: Sequence[Upload] = ()
     #: Several sources, each opened on its own.
     members: Sequence[Member] = ()
@@ -152,11 +156,15 @@ class JobDesk:
             self.blobs.delete_all(folder)
 
     def _source(self, request: JobRequest) -> _Given:
-        if sum(map(bool, (request.source, request.document, request.uploads, request.members))) != 1:
-            raise UsageError("A job is made from one of: a source, a document, files.")
+        given = (request.source, request.document, request.dataset, request.uploads, request.members)
+        if sum(map(bool, given)) != 1:
+            raise UsageError("A job is made from one of: a source, a document, a dataset, files.")
         if request.document:
             document = Documents(self.database, self.workspace_id).get(request.document)
             return _Given({"document": document.id}, f"document:{document.id}", document_type=document.type)
+        if request.dataset:
+            dataset = workspace_datasets(self.services.settings, self.workspace_id).get(request.dataset)
+            return _Given({}, f"dataset:{dataset.ref}", uploads=dataset_uploads(dataset))
         if request.members:
             return _together(request.members)
         if request.uploads:

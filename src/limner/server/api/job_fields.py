@@ -23,7 +23,7 @@ _MANIFEST = "https://iiif.example.org/ms-22/manifest.json"
 
 
 class NewJobFields(BaseModel):
-    """A job to be made, from one of: `source`, `document`, files."""
+    """A job to be made, from one of: `source`, `document`, `dataset`, files."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -45,6 +45,9 @@ class NewJobFields(BaseModel):
         "addresses; or a manifest itself.",
     )
     document: ShortText | None = Field(default=None, description="Id of a document of the workspace.")
+    dataset: ShortText | None = Field(
+        default=None, description="A dataset of the workspace, `name` or `name@version`: its pages are annotated."
+    )
     model: ShortText | None = Field(default=None, min_length=1, description="Name, `name@version` or alias.")
     document_type: ShortText | None = Field(
         default=None, description="Chooses the model by the workspace's routes, where none is named: `manuscript`, …"
@@ -76,6 +79,7 @@ _FORM_PROPERTIES = {
     for name in (
         "source",
         "document",
+        "dataset",
         "model",
         "document_type",
         "threshold",

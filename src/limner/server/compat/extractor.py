@@ -11,9 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from limner.core.errors import LimnerError
 from limner.operations.foreign.extraction import LARGEST_LIST, Extraction, extract, manifests_in
 from limner.operations.foreign.model_files import SUFFIX, changed_at, models_by_name
+from limner.operations.foreign.training import begin_training, test_model
 from limner.operations.foreign.yolo_uploads import keep_dataset
 from limner.server.addresses import base_of
 from limner.server.api.jobs import desk_of
+from limner.server.api.runs import run_desk
 from limner.server.auth import WrongTokenError
 from limner.server.deps import AnnotatorDep, CallerDep, StateDep, TrainerDep
 from limner.server.foreign import ForeignAPI
@@ -25,11 +27,6 @@ router = APIRouter(tags=["extractor"], default_response_class=PlainTextResponse)
 TRIGGERED = "Detection task triggered with Celery!"
 #: How modification times are written.
 _TIME = "%Y-%m-%d %H:%M:%S"
-_NO_TRAINING = (
-    "This Limner does not train yet. Datasets sent to /send-dataset are kept; "
-    "`limner models add` installs a model that was trained elsewhere.\n"
-)
-
 Address = Annotated[Text, Form(max_length=2000, description="Address of a IIIF manifest.")]
 ModelFile = Annotated[ShortText | None, Form(description="File name of the model, with or without `.pt`.")]
 DocumentType = Annotated[
@@ -113,16 +110,46 @@ def send_dataset(
     return f"Dataset {kept.id} received: {kept.images} images, {kept.label_files} files of labels."
 
 
-@router.post("/train-model", summary="Train a model", status_code=501)
-def train(_: TrainerDep) -> PlainTextResponse:
-    """Not there yet: the answer is 501, and says so."""
-    return PlainTextResponse(_NO_TRAINING, 501)
+DatasetName = Annotated[
+    Text | None, Form(max_length=2000, description="Id that `/send-dataset` answered with, or the name of a dataset.")
+]
 
 
-@router.post("/test-model", summary="Test a model", status_code=501)
-def evaluate(_: TrainerDep) -> PlainTextResponse:
-    """Not there yet: the answer is 501, and says so."""
-    return PlainTextResponse(_NO_TRAINING, 501)
+@router.post("/train-model", summary="Train a model")
+def train(
+    request: Request,
+    state: StateDep,
+    caller: TrainerDep,
+    model: ModelFile = None,
+    data: DatasetName = None,
+    dataset: DatasetName = None,
+    epochs: Annotated[int | None, Form(ge=1, le=10_000)] = None,
+    save_dir: Annotated[Text | None, Form(max_length=2000, description="Becomes the name of the model.")] = None,
+) -> PlainTextResponse:
+    """It becomes a version of its name when it is there; `Location` is the run's address."""
+    base = base_of(request, state.settings)
+    begun = begin_training(
+        run_desk(state, caller),
+        model=model or None,
+        dataset=data or dataset or "",
+        epochs=epochs,
+        save_dir=save_dir,
+        base=base,
+    )
+    return PlainTextResponse(begun.message, headers={"Location": f"{base}/v1/runs/{begun.job.id}"})
+
+
+@router.post("/test-model", summary="Test a model")
+def evaluate(
+    state: StateDep,
+    caller: TrainerDep,
+    model: ModelFile = None,
+    data: DatasetName = None,
+    dataset: DatasetName = None,
+) -> str:
+    """How good it is on the held-out pages of a dataset."""
+    with state.one_at_a_time:
+        return test_model(run_desk(state, caller), model=model or None, dataset=data or dataset or "")
 
 
 def _refusal(error: LimnerError) -> PlainTextResponse:

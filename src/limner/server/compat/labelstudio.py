@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -14,7 +14,10 @@ from limner.operations.foreign.labelstudio.backend import Backend, LabelTask, Wa
 from limner.operations.foreign.labelstudio.config import parse_config
 from limner.operations.foreign.labelstudio.exchange import LateSender
 from limner.operations.foreign.labelstudio.projects import Project, Projects, project_id
+from limner.operations.foreign.labelstudio.training import ProjectTraining, job_state
 from limner.operations.jobs.desk import check_address
+from limner.server.addresses import base_of
+from limner.server.api.runs import run_desk
 from limner.server.auth import Caller
 from limner.server.deps import AnnotatorDep, CallerDep, StateDep
 from limner.server.foreign import ForeignAPI
@@ -23,6 +26,9 @@ from limner.server.values import ShortText, Text
 
 router = APIRouter(tags=["labelstudio"])
 API = ForeignAPI(router=router, tokenless=True)
+
+#: Length of a run's id.
+_RUN = 32
 
 ProjectNumber = Annotated[str | int | float | None, Field(description="`12` or `12.1700000000`.")]
 
@@ -162,12 +168,25 @@ async def predict(asked: Predict, state: StateDep, caller: AnnotatorDep) -> Pred
 
 
 @router.post("/webhook", status_code=201, summary="Hear what happened")
-def webhook(hook: Hook, state: StateDep, caller: AnnotatorDep) -> dict[str, Any]:
-    """Annotations that people make are not needed here; a wish for training is noted, and nothing is trained."""
+def webhook(request: Request, hook: Hook, state: StateDep, caller: AnnotatorDep) -> dict[str, Any]:
+    """Annotations that people make are fetched when they are learnt from, which a wish for training begins."""
     if hook.action != "START_TRAINING":
         return {"status": "ok", "result": {}}
-    Projects(state.database, caller.workspace_id).asked_to_train(project_id((hook.project or {}).get("id")))
-    return {"status": "not available", "result": {}, "detail": "The wish is noted. This server does not train yet."}
+    identity, projects = project_id((hook.project or {}).get("id")), Projects(state.database, caller.workspace_id)
+    project = projects.find(identity)
+    if not caller.may("train"):
+        return {"status": "not allowed", "result": {}, "detail": "The token of this connection may not train."}
+    projects.asked_to_train(identity)
+    told = (hook.project or {}).get("label_config")
+    training = ProjectTraining(
+        run_desk(state, caller), project, told if isinstance(told, str) else None, base_of(request, state.settings)
+    )
+    try:
+        training.start()
+    except UsageError as error:
+        projects.note_training(identity, run=None, error=str(error))
+        return {"status": "not available", "result": {}, "detail": str(error)}
+    return {"status": "started", "result": {}, "job": identity}
 
 
 @router.get("/versions", summary="List the versions of models")
@@ -177,13 +196,32 @@ def versions(state: StateDep, caller: AnnotatorDep) -> dict[str, Any]:
     return {"versions": [bundle.ref for bundle in library.list()]}
 
 
-async def job_status(_: AnnotatorDep) -> dict[str, Any]:
-    """No training is under way: nothing is trained here."""
-    return {"job_status": "removed", "error": None}
+class Asked(_Fields):
+    """A training that is asked about."""
+
+    job: ShortText | None = Field(default=None, description="Number of the project, or id of the run.")
 
 
-router.add_api_route("/job_status", job_status, methods=["GET"], name="see_job", summary="Ask how far a training is")
-router.add_api_route("/job_status", job_status, methods=["POST"], name="ask_job", summary="Ask how far a training is")
+@router.get("/job_status", name="see_job", summary="Ask how far a training is")
+def see_job(state: StateDep, caller: AnnotatorDep, job: ShortText | None = None) -> dict[str, Any]:
+    """Of a project, by its number, or of a run."""
+    return _job_state(state, caller, job)
+
+
+@router.post("/job_status", name="ask_job", summary="Ask how far a training is")
+def ask_job(state: StateDep, caller: AnnotatorDep, asked: Asked | None = None) -> dict[str, Any]:
+    """Of a project, by its number, or of a run."""
+    return _job_state(state, caller, None if asked is None else asked.job)
+
+
+def _job_state(state: AppState, caller: Caller, job: str | None) -> dict[str, Any]:
+    desk = run_desk(state, caller)
+    if job is None or len(job) == _RUN:
+        return job_state(desk, job, None)
+    project = Projects(state.database, caller.workspace_id).find(project_id(job))
+    if project.training_asked_at and not (project.training_run or project.training_error):
+        return {"job_status": "queued", "error": None}
+    return job_state(desk, project.training_run, project.training_error)
 
 
 @router.get("/validate", summary="See whether configurations can be looked at")

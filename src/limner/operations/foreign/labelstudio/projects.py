@@ -36,6 +36,9 @@ class Project:
     set_up_at: str = ""
     #: When training was asked for last, ISO 8601.
     training_asked_at: str | None = None
+    #: Id of the run that was begun then, or why there is none.
+    training_run: str | None = None
+    training_error: str | None = None
 
     @property
     def authorization(self) -> str:
@@ -67,16 +70,26 @@ class Projects:
         if not _TOKEN.fullmatch(project.access_token):
             raise UsageError("The access token is none that could be sent in a header.")
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        values = {key: value for key, value in asdict(project).items() if key != "id"} | {"set_up_at": now}
+        known = asdict(self.find(project.id))
+        trained = {key: value for key, value in known.items() if key.startswith("training_")}
+        values = {key: value for key, value in asdict(project).items() if key != "id"} | {"set_up_at": now} | trained
         self._workspaces.configure(self._id, {_PREFIX + project.id: values, **self._surplus(project.id)})
 
     def asked_to_train(self, identity: str) -> None:
         """Note that Label Studio would like a model to be trained for a project, if it is known."""
         if _PREFIX + identity not in self._workspaces.get(self._id).settings:
             return
+        asked = datetime.now(UTC).isoformat(timespec="seconds")
+        self._change(identity, training_asked_at=asked, training_run=None, training_error=None)
+
+    def note_training(self, identity: str, *, run: str | None, error: str | None) -> None:
+        """Note which run was begun for a project, or why there is none."""
+        if _PREFIX + identity in self._workspaces.get(self._id).settings:
+            self._change(identity, training_run=run, training_error=error)
+
+    def _change(self, identity: str, **changes: str | None) -> None:
         known = {key: value for key, value in asdict(self.find(identity)).items() if key != "id"}
-        asked = {"training_asked_at": datetime.now(UTC).isoformat(timespec="seconds")}
-        self._workspaces.configure(self._id, {_PREFIX + identity: known | asked})
+        self._workspaces.configure(self._id, {_PREFIX + identity: known | changes})
 
     def _surplus(self, coming: str) -> dict[str, None]:
         settings = self._workspaces.get(self._id).settings
