@@ -4,7 +4,19 @@ import pytest
 
 from tests.cli.conftest import Run
 
-COMMANDS = ("annotate", "convert", "demo", "doctor", "manifest", "models", "serve", "settings", "tokens", "worker")
+COMMANDS = (
+    "annotate",
+    "convert",
+    "datasets",
+    "demo",
+    "doctor",
+    "manifest",
+    "models",
+    "serve",
+    "settings",
+    "tokens",
+    "worker",
+)
 
 
 def test_help_names_every_command(limner: Run) -> None:

@@ -10,7 +10,7 @@ import limner
 from limner.client import AsyncClient, Client, surface
 from limner.client.surface import Every, One
 
-PARTS = ("jobs", "documents", "datasets", "models", "tokens", "workspaces", "routes")
+PARTS = ("jobs", "documents", "datasets", "evaluations", "models", "tokens", "workspaces", "routes")
 
 
 def _methods(cls: type) -> dict[str, object]:

@@ -117,3 +117,17 @@ def test_a_real_server_has_what_was_noted(mlflow_server: MLflow) -> None:
     with pytest.raises(RefusedError, match="has been deleted"):
         store.experiment("rest")
     store.close()
+
+
+def test_files_of_a_run_are_kept_by_the_server(mlflow_server: MLflow, tmp_path: Path) -> None:
+    store = RestStore(mlflow_server.url)
+    try:
+        run = find_or_create(store, store.experiment("limner files"), "run/nuts", "nuts", {})
+        (tmp_path / "bundle.json").write_text('{"name": "nuts"}')
+        store.keep(run, "model/bundle.json", str(tmp_path / "bundle.json"))
+        with pytest.raises(RefusedError, match=r"nothing\.txt cannot be read"):
+            store.keep(run, "nothing.txt", str(tmp_path / "nothing.txt"))
+    finally:
+        store.close()
+    listed = mlflow_server.ask("GET", "artifacts/list", params={"run_id": run, "path": "model"})
+    assert [(each["path"], int(each["file_size"])) for each in listed["files"]] == [("model/bundle.json", 16)]

@@ -145,8 +145,9 @@ def _looks(anna: Member, bert: Member, hers: str, his: str) -> None:
     assert anna.ask("GET", "/models/best").status_code == 404
     assert bert.get("/models/best")["ref"] == "mine@1"
     events = bert.ask("GET", f"/runs/{his}/events").text
-    assert events.startswith("event: run") and "event: metrics" in events
-    metrics = bert.get(f"/runs/{his}/metrics")
+    assert events.startswith("event: run")
+    assert "event: metrics" in events
+    metrics = bert.get(f"/runs/{his}/metrics")["items"]
     assert [line["batch"] for line in metrics if line["kind"] == "loss"] == [1, 2, 3, 4]
     assert bert.ask("GET", f"/runs/{his}/samples/1").content[:2] == b"\xff\xd8"
     assert {each["label"] for each in bert.get(f"/runs/{his}/report")["labels"]} == {"bright", "dark"}

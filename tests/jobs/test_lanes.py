@@ -39,6 +39,15 @@ def test_parents_and_pages_have_places_apart() -> None:
     assert slots.room("yolo") == 1
 
 
+def test_a_queue_apart_takes_no_place_of_the_others() -> None:
+    slots = Slots(Limits(total=1, each=lambda queue: 2 if queue == "train" else 1, apart=frozenset({"train"})))
+    assert [slots.take(lane, "train") for lane in "abc"] == [True, True, False]
+    assert slots.take("d", "yolo")
+    assert not slots.take("e", "other")
+    slots.free("a")
+    assert slots.room("train") == 1
+
+
 def test_lanes_make_way_when_a_queue_is_kept_out_but_parents_never() -> None:
     slots = Slots(Limits())
     assert not slots.yields("yolo")

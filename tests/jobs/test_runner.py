@@ -278,3 +278,8 @@ def test_a_handler_that_fails_when_it_cleans_up_has_done_its_work(bench: Callabl
 def test_patience_grows_up_to_a_point() -> None:
     patience = Patience(first=2, longest=10)
     assert [patience.delay(made) for made in (1, 2, 3, 4, 50)] == [2, 4, 8, 10, 10]
+
+
+def test_some_kinds_have_more_patience() -> None:
+    patience = Patience(attempts=3, attempts_of={"train": 30})
+    assert (patience.most("train"), patience.most("annotate")) == (30, 3)

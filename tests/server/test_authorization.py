@@ -43,6 +43,10 @@ NEEDS = {
     "datasets_remove": "train",
     "datasets_show": "annotate",
     "datasets_split": "train",
+    "evaluations_create": "train",
+    "evaluations_get": "annotate",
+    "evaluations_report": "annotate",
+    "evaluations_report_file": "annotate",
     "documents_correct": "annotate",
     "documents_create": "annotate",
     "documents_delete": "annotate",
@@ -155,6 +159,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "documents_correct": {"json": {"revision": 0, "annotations": []}},
     "models_put_alias": {"json": {"model": "hush"}},
     "routes_put": {"json": {"model": "hush"}},
+    "evaluations_create": {"json": {"model": "hush", "dataset": "hush-set"}},
     "runs_create": {"json": {"dataset": "hush-set"}},
     "runs_estimate": {"json": {"dataset": "hush-set"}},
     "runs_promote": {"json": {}},
@@ -200,7 +205,7 @@ GUARDED = [operation for operation in OPERATIONS if operation.id not in OPEN]
 #: For what cannot be filled in otherwise.
 NOTHING = dict.fromkeys(
     ("document_id", "job_id", "ref", "alias", "token_id", "workspace_id", "document_type", "number", "index"), "0"
-) | dict.fromkeys(("tracking_id", "doc", "name", "dataset"), "0")
+) | dict.fromkeys(("tracking_id", "doc", "name", "dataset", "run_id", "epoch", "evaluation_id", "file"), "0")
 
 
 def _named(operation: Operation) -> str:
@@ -248,6 +253,10 @@ def names(server: TestClient, bright: Path) -> dict[str, str]:
     Routes(state.database, home).set("hush-type", "hush")
     datasets = workspace_datasets(state.settings, home)
     datasets.add(made.dataset(datasets, [made.page(datasets, 0, [("seal", 1, 2, 30, 40)])], "hush-set"))
+    chosen = {"config": {"dataset": "hush-set@1", "architecture": "lite", "name": "hush"}}
+    run = Jobs(state.database, home).add(NewJob(kind="train", queue="train", model="hush", payload=chosen))
+    asked = {"models": ["hush@1"], "dataset": "hush-set@1", "split": "test", "threshold": None}
+    measured = Jobs(state.database, home).add(NewJob(kind="evaluate", queue="hush@1", payload=asked))
     token = Tokens(state.database, home).create("hush", ["annotate"])[0]
     Deliveries(state.database, home).add("job.finished", "https://hush.example", b"", content_type="a/b", job_id=job.id)
     assert admin.put("/v1/webhook", json={"url": "https://hush.example/"}).status_code < 300
@@ -265,6 +274,10 @@ def names(server: TestClient, bright: Path) -> dict[str, str]:
         "doc": "hush-doc",
         "name": "hush+hush",
         "dataset": "hush-set@1",
+        "run_id": run.id,
+        "epoch": "1",
+        "evaluation_id": measured.id,
+        "file": "labels.csv",
     }
 
 
@@ -299,7 +312,7 @@ def test_another_workspace_sees_nothing(server: TestClient, names: dict[str, str
     """What is another's is answered exactly as what does not exist, and lists do not hold it."""
     stranger = with_token(server, token_for(server, "admin", workspace="elsewhere"))
     answer = operation.call(stranger, names)
-    ids = {key: value for key, value in names.items() if key not in ("number", "index")}
+    ids = {key: value for key, value in names.items() if key not in ("number", "index", "epoch")}
     if "{" in operation.path and operation.id not in OWN_NAMES:
         assert answer.status_code in (403, 404), answer.text
         nothing = operation.call(stranger, {**names, **_unknown(ids)})
@@ -320,6 +333,7 @@ def test_nothing_has_changed_by_all_that(server: TestClient, names: dict[str, st
     assert admin.get(f"/v1/jobs/{names['job_id']}").json()["status"] == "queued"
     assert admin.get(f"/regions/{names['tracking_id']}/status").json()["log"]["status"] == "PENDING"
     assert admin.get(f"/v1/documents/{names['document_id']}/pages/0/annotations").json()["revision"] == 0
+    assert admin.get(f"/v1/runs/{names['run_id']}").json()["status"] == "queued"
     assert admin.get("/v1/datasets/hush-set").json()["versions"] == ["1"]
     assert admin.get("/v1/models/hushed").json()["ref"] == "hush@1"
     assert admin.get("/v1/routes/hush-type").json()["model"] == "hush"

@@ -14,7 +14,7 @@ import httpx
 
 from limner.annotations.document import AnnotatedPage
 from limner.client.call import Call
-from limner.client.calls import datasets, documents, jobs
+from limner.client.calls import datasets, documents, evaluations, jobs
 from limner.client.calls.documents import DocumentRef
 from limner.client.calls.jobs import JobRef
 from limner.client.events import Following
@@ -25,6 +25,7 @@ from limner.client.surface import (
     Awaited,
     DatasetCalls,
     DocumentCalls,
+    EvaluationCalls,
     JobCalls,
     ModelCalls,
     RouteCalls,
@@ -32,7 +33,7 @@ from limner.client.surface import (
     TokenCalls,
     WorkspaceCalls,
 )
-from limner.client.values import Job, JobEvent, Listing
+from limner.client.values import Job, JobEvent, Listing, Values
 from limner.client.wire import Connection, Lines, answer_of, checked, failed, parts, place_for
 from limner.core.errors import LimnerError
 
@@ -211,6 +212,19 @@ class Models(ModelCalls, Awaited):
     """Models that the server has."""
 
 
+class Evaluations(EvaluationCalls, Awaited):
+    """Models measured on the held-out pages of a dataset."""
+
+    transport: Transport
+
+    async def save_report(self, evaluation: Values, folder: str | Path) -> Path:
+        """Write all files of a finished evaluation into a folder, which is made; the path of the page for people."""
+        (Path(folder) / "report").mkdir(parents=True, exist_ok=True)
+        for call, to in evaluations.report_places(evaluation, Path(folder)):
+            await self.transport.save(call, to)
+        return Path(folder) / "report.html"
+
+
 class Runs(RunCalls, Awaited):
     """Trainings that the server carries out."""
 
@@ -244,6 +258,7 @@ class AsyncClient(AtOnce, Awaited):
         self.documents = Documents(transport)
         self.models = Models(transport)
         self.datasets = Datasets(transport)
+        self.evaluations = Evaluations(transport)
         self.runs = Runs(transport)
         self.tokens = Tokens(transport)
         self.workspaces = Workspaces(transport)

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overl
 
 from limner.client.call import Call
 from limner.client.calls import annotate as at_once
-from limner.client.calls import datasets, documents, jobs, models, runs, server
+from limner.client.calls import datasets, documents, evaluations, jobs, models, runs, server
 from limner.client.values import Listing
 
 P = ParamSpec("P")
@@ -189,6 +189,14 @@ class DatasetCalls:
     delete = One(datasets.delete)
 
 
+class EvaluationCalls:
+    """Models measured on the held-out pages of a dataset."""
+
+    create = One(evaluations.create)
+    get = One(evaluations.get)
+    report = One(evaluations.report)
+
+
 class RunCalls:
     """Trainings that the server carries out."""
 
@@ -196,7 +204,7 @@ class RunCalls:
     estimate = One(runs.estimate)
     get = One(runs.get)
     list = Every(runs.listed)
-    metrics = One(runs.metrics)
+    metrics = Every(runs.metrics)
     sample = One(runs.sample)
     report = One(runs.report)
     stop = One(runs.stop)

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 from limner.core.errors import BundleError, ModelNotFoundError, UsageError
 from limner.core.registry import Registry
@@ -26,6 +27,8 @@ DEFAULT = "default"
 #: … and what it means until it is set.
 _DEFAULT_TARGET = "text"
 _ALIASES, _FORMER = ".aliases.json", ".former-aliases.json"
+#: What aliases stood for, the last at the end; None for when they were none.
+_History: TypeAlias = "dict[str, list[str | None]]"
 #: Former targets of an alias that are remembered.
 _HISTORY = 50
 
@@ -165,7 +168,7 @@ class ModelStore:
             self._write(_ALIASES, aliases)
         return former
 
-    def _history(self) -> dict[str, list[str | None]]:
+    def _history(self) -> _History:
         """What each alias stood for, the last at the end; None for when it was none."""
         try:
             found = json.loads((self.folder / _FORMER).read_text(encoding="utf-8"))

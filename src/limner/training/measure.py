@@ -75,7 +75,7 @@ def _step(task: FitTask, optimiser: torch.optim.Optimizer, images: Any, targets:
         parts = task.learner.losses([each.to(device) for each in images], [each.to(device) for each in targets])
         loss = torch.stack(list(parts.values())).sum()
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types there
     optimiser.step()
 
 

@@ -40,7 +40,7 @@ class RunJob:
 
     #: Folder of the dataset store.
     datasets: str
-    #: Folder of the bundle that it begins with; empty for none.
+    #: Folder of the bundle that it begins with, or a name of torchvision's weights; empty for none.
     base: str = ""
 
     def write(self, folder: RunFolder) -> None:
@@ -104,7 +104,7 @@ def prepared(folder: RunFolder, asked: RunConfig) -> tuple[FitTask, Dataset]:
         raise DatasetError(f"The dataset {dataset.ref} is no longer the one that the run was made for.")
     architecture = ARCHITECTURES.get(asked.architecture)
     config = settled(asked, architecture.defaults)
-    base = _weights(Path(job.base)) if job.base else None
+    base = _weights(job.base) if job.base else None
     return make_task(folder, dataset, config, architecture, augment=augment_by_name(config.augment), base=base), dataset
 
 
@@ -114,15 +114,18 @@ def _write(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def _weights(bundle: Path) -> dict[str, Any]:
+def _weights(base: str) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     from limner.models.bundle_files import TRAINING
+    from limner.training.architectures.offered import OFFERED, offered_weights
 
-    path = bundle / TRAINING
+    if base in OFFERED:
+        return offered_weights(base)
+    path = Path(base) / TRAINING
     if not path.is_file():
         raise BundleError(
-            f"The model in {bundle.name} has no weights to go on from.",
+            f"The model in {path.parent.name} has no weights to go on from.",
             hint="Only models that were trained by Limner can be trained further.",
         )
     return load_file(path)

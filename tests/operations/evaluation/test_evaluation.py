@@ -1,3 +1,4 @@
+import io
 import json
 import re
 from dataclasses import replace
@@ -5,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from limner.annotations.annotation import Annotation
+from limner.annotations.page import Page
 from limner.annotations.shapes import Box
 from limner.core.errors import DatasetError, UsageError
 from limner.core.settings import load_settings
+from limner.models.builtin import TEXT
 from limner.models.bundle_files import read_bundle
 from limner.models.protocol import RUNTIMES, RuntimeOptions
 from limner.operations.evaluation.comparison import compare
@@ -17,6 +21,7 @@ from limner.operations.evaluation.running import Measured, chosen_pages, measure
 from limner.training.datasets.dataset import Dataset, DatasetPage
 from limner.training.datasets.store import DatasetStore
 from tests.models.networks import bright_boxes_bundle
+from tests.models.runtimes.test_rapidocr import LINES, drawn
 from tests.training.datasets.made import a_store, page
 
 #: Cells of the grid that the network looks at are 6 × 6 pixels of these pages.
@@ -118,3 +123,33 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path, store: DatasetStore) ->
     with pytest.raises(UsageError, match="no label"):
         _measure(tmp_path, other)
     assert measured_plain(_measure(tmp_path, _dataset(store, *_pages(store)), "again"), other)["pages"] == 6
+
+
+def test_a_model_that_reads_is_measured_by_its_errors(tmp_path: Path, store: DatasetStore) -> None:
+    """It reads the drawn page without an error, and two letters and a word differ in what the dataset says."""
+    image, out = drawn(), io.BytesIO()
+    image.save(out, "PNG")
+    there = (LINES[0].replace("château", "chapeaux"), *LINES[1:])
+    lines = tuple(
+        Annotation(shape=Box(40, 30 + 55 * at, 300, 40), label="line", text=text) for at, text in enumerate(there)
+    )
+    made = DatasetPage(
+        page=Page(id="p", name="p.png", index=0, width=image.width, height=image.height),
+        annotations=lines,
+        document="d",
+        split="test",
+        image=store.keep_image(out.getvalue(), "png"),
+    )
+    dataset = store.add(Dataset(name="lines", version="", labels=("line",), pages=(made,), images=store.images))
+    predictor = RUNTIMES.get(TEXT.runtime).load(TEXT, RuntimeOptions(threads=1))
+    measured = measure(predictor, dataset, dataset.pages, load_settings(data=tmp_path))
+    assert measured.text is not None
+    assert (measured.text.characters, measured.text.words) == (len(" ".join(there)), 10)
+    # château → chapeaux: â, t and the end.
+    assert (measured.text.character_edits, measured.text.word_edits) == (3, 1)
+    assert measured.evaluation is None
+    plain = measured_plain(measured, dataset)
+    assert plain["wer"] == 0.1
+    assert "map" not in plain
+    assert "Words" in write_report(tmp_path / "out", measured, dataset).read_text()
+    assert (tmp_path / "out" / "labels.csv").read_text().count("\n") == 1

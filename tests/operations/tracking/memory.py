@@ -21,6 +21,8 @@ class Kept:
     tags: dict[str, str]
     params: dict[str, str] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
+    #: The files that it keeps: where they were taken from, by name.
+    files: dict[str, str] = field(default_factory=dict)
     status: str = "RUNNING"
 
 
@@ -62,6 +64,10 @@ class Memory:
             raise RefusedError(f"there is no run {run_id}")
         self.batches.append(len(points))
         self.runs[run_id].points.extend(points)
+
+    def keep(self, run_id: str, name: str, path: str) -> None:
+        self.fail(f"keep {name}")
+        self.runs[run_id].files[name] = path
 
     def end(self, run_id: str, status: str, at: int) -> None:
         self.fail("end")

@@ -106,3 +106,14 @@ def test_a_process_that_dies_is_an_error_and_another_is_started(
         with pytest.raises(TrackingError, match="process that writes"):
             store.experiment("x")
         assert store._process is None
+
+
+def test_files_are_kept_with_their_run(store: Store, database: Path, tmp_path: Path) -> None:
+    experiment = store.experiment("limner-train")
+    run = find_or_create(store, experiment, "run/nuts", "nuts", {})
+    (tmp_path / "bundle.json").write_text("{}")
+    store.keep(run, "model/bundle.json", str(tmp_path / "bundle.json"))
+    (kept,) = database.parent.rglob("model/bundle.json")
+    assert (kept.read_text(), kept.is_relative_to(database.parent / "artifacts" / "limner-train" / run)) == ("{}", True)
+    with pytest.raises(TrackingError):
+        store.keep(run, "nothing.txt", str(tmp_path / "nothing.txt"))

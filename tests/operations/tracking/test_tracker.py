@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from limner.models.bundle_files import read_bundle
+from limner.operations.tracking.store import RefusedError
 from limner.operations.tracking.tracker import Tracker
 from limner.operations.tracking.writer import Pace, Writer
 from tests.models.networks import bright_boxes_bundle
@@ -94,3 +96,37 @@ def test_a_job_has_a_run_that_says_how_it_ended(tracker: Tracker, store: Memory,
     assert values["download_seconds"] == (1, 1.0)
     assert values["pages_failed"] == (3, 1.0)
     assert values["model_seconds_mean"] == (3, 2.0)
+
+
+def test_a_training_has_its_choices_curves_and_files(tracker: Tracker, store: Memory) -> None:
+    run = tracker.training_run("nuts-1", "nuts", {"epochs": 3, "augment": "page"})
+    tracker.figures(run, {"loss": 0.5}, 4)
+    tracker.figures(run, {"map50": 0.25}, 8)
+    tracker.files(run, {"model/bundle.json": "/there/bundle.json"}, "FINISHED")
+    tracker.close()
+    (kept,) = store.runs.values()
+    assert (kept.experiment, kept.name, kept.status) == ("id of archive-train", "nuts", "FINISHED")
+    assert kept.params == {"epochs": "3", "augment": "page"}
+    assert [(point.metric, point.value, point.step) for point in kept.points] == [("loss", 0.5, 4), ("map50", 0.25, 8)]
+    assert kept.files == {"model/bundle.json": "/there/bundle.json"}
+
+
+def test_a_file_that_is_not_taken_loses_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(method: str) -> None:
+        if method == "keep large.bin":
+            raise RefusedError("too large")
+
+    store = Memory(fail)
+    tracker = Tracker(Writer("here", lambda: store, Pace(interval=3600)), "archive", lambda: NOON)
+    run = tracker.training_run("nuts-1", "nuts", {})
+    tracker.files(run, {"large.bin": "/a", "small.txt": "/b"}, "FINISHED")
+    tracker.close()
+    (kept,) = store.runs.values()
+    assert (kept.files, kept.status) == ({"small.txt": "/b"}, "FINISHED")
+    assert "did not take the file large.bin: too large" in caplog.text
+
+
+def test_a_job_that_trains_has_its_choices(tracker: Tracker) -> None:
+    training = replace(job(0, 0), kind="train", payload={"config": {"epochs": 7}, "title": "nuts"})
+    run = tracker.job_run(training, None, "mine")
+    assert (run.experiment, run.name, run.params["epochs"]) == ("archive-train", "nuts", "7")

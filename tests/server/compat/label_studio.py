@@ -38,6 +38,9 @@ class LabelStudio:
     redirects: dict[str, str] = field(default_factory=dict)
     config: str = RECTANGLES
 
+    #: What an export of a project holds.
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+
     def __post_init__(self) -> None:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -85,6 +88,9 @@ def _handler(studio: LabelStudio) -> type[BaseHTTPRequestHandler]:
                 self._answer(302, b"", Location=studio.redirects[self.path])
             elif self.path.startswith("/data/") and authorization != f"Token {TOKEN}":
                 self._answer(401, b"no token")
+            elif self.path.startswith("/api/projects/"):
+                known = self.path == "/api/projects/1/export?exportType=JSON" and authorization == f"Token {TOKEN}"
+                self._answer(200 if known else 403, json.dumps(studio.tasks).encode())
             elif self.path in studio.images:
                 self._answer(200, studio.images[self.path])
             else:

@@ -186,13 +186,35 @@ def test_what_is_no_address_is_refused(server: Listening, key: dict[str, str], a
     assert 400 <= _post(server, "/run_detect", data=form, headers=key).status_code < 500
 
 
-def test_training_says_that_it_is_not_there(server: Listening) -> None:
+def test_a_dataset_that_was_sent_is_learnt_from(server: Listening) -> None:
+    key = key_of(server, "train", workspace="learners")
+    pages = {f"images/{split}/{n}.png": image_bytes(bright_page()) for split in ("train", "val") for n in "ab"}
+    labels = {path.replace("images", "labels").replace(".png", ".txt"): b"0 .5 .5 .1 .1\n" for path in pages}
+    described = b"train: images/train\nval: images/val\nnc: 1\nnames: {0: bright}\n"
+    files = {"dataset_zip": ("d.zip", _zip({**pages, **labels})), "yaml_file": ("d.yaml", described)}
+    sent = _post(server, "/send-dataset", files=files, headers=key).text.split()[1]
+    form = {"model": "bright.pt", "data": sent, "epochs": "3", "save_dir": "runs/My Run"}
+    answer = _post(server, "/train-model", data=form, headers=key)
+    assert answer.status_code == 200, answer.text
+    assert f"learns from sent-{sent[:12]}, and becomes my-run." in answer.text
+    assert "It begins from chance: bright has no weights here" in answer.text
+    run_id = answer.headers["location"].rpartition("/")[2]
+    workspace = server.workspace("learners")
+    job = Jobs(server.state.database, workspace).get(run_id)
+    assert (job.kind, job.model, job.payload["config"]["epochs"]) == ("train", "my-run", 3)
+    server.state.engine.cancel(workspace, run_id)
+    tested = _post(server, "/test-model", data={"model": "bright.pt", "dataset": sent}, headers=key)
+    assert tested.status_code == 200, tested.text
+    assert tested.text.startswith(f"bright@1 on 2 pages of sent-{sent[:12]}@1 (val): mAP50 0.")
+
+
+@pytest.mark.parametrize("path", ["/train-model", "/test-model"])
+def test_what_cannot_be_learnt_from_is_said(server: Listening, path: str) -> None:
     key = key_of(server, "train")
-    form = {"model": "bright.pt", "data": "set.yaml", "epochs": "3"}
-    for path in ("/train-model", "/test-model"):
-        answer = _post(server, path, data=form, headers=key)
-        assert answer.status_code == 501
-        assert "does not train yet" in answer.text
+    assert _post(server, path, data={"model": "bright.pt"}, headers=key).status_code == 400
+    for name in ("0" * 32, "set/data.yaml", "../../etc/passwd"):
+        answer = _post(server, path, data={"model": "bright.pt", "data": name}, headers=key)
+        assert answer.status_code == 404, answer.text
 
 
 def test_a_dataset_is_kept_in_the_workspace(server: Listening) -> None:

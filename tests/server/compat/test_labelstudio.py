@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from limner.core.errors import ModelError
@@ -16,8 +17,11 @@ from limner.models.bundle import Bundle
 from limner.models.bundle_files import read_bundle
 from limner.models.protocol import RUNTIMES, Predictor, RuntimeOptions
 from limner.models.runtimes.onnx import ONNX
+from limner.operations.datasets.desk import workspace_datasets
 from limner.operations.foreign.labelstudio import exchange
 from limner.operations.foreign.labelstudio.projects import Projects
+from limner.storage.jobs import Jobs
+from limner.storage.tokens import Tokens
 from tests.models.networks import bright_boxes_bundle
 from tests.operations.bright_pages import BOX, SIZE, page
 from tests.operations.jobs.workplace import until
@@ -173,16 +177,55 @@ def test_the_rest_of_what_is_asked_for(studio: LabelStudio, server: Listening, w
     for action in ("ANNOTATION_CREATED", "ANNOTATION_UPDATED", "ANNOTATION_DELETED", "START_TRAINING"):
         answer = backend.post("/webhook", json={"action": action, "project": {"id": 1, "title": "Pages"}})
         assert answer.status_code == 201
-    assert answer.json()["status"] == "not available"
+    assert answer.json()["status"] == "not allowed"  # the connection's token may only annotate
     assert "bright@1" in backend.get("/versions").json()["versions"]
     assert backend.post("/job_status", json={"job": "1"}).json()["job_status"] == "removed"
-    assert backend.get("/job_status").status_code == 200
+    assert backend.get("/job_status", params={"job": "0" * 32}).json()["job_status"] == "removed"
     assert backend.get("/validate").status_code == 200
     assert backend.post("/validate", json={"config": RECTANGLES}).json()["controls"][0]["type"] == "rectanglelabels"
     assert backend.post("/validate", json={"config": "<View>"}).status_code == 400
-    project = Projects(server.state.database, server.workspace(workspace)).find("1")
-    assert project.training_asked_at is not None
-    assert project.access_token == TOKEN
+
+
+def _region(label: str, x: float) -> dict[str, Any]:
+    value = {"x": x, "y": 10, "width": 20, "height": 20, "rotation": 0, "rectanglelabels": [label]}
+    size = {"original_width": SIZE[0], "original_height": SIZE[1]}
+    tags = {"from_name": "label", "to_name": "image", "type": "rectanglelabels"}
+    return {"id": label, **tags, **size, "value": value}
+
+
+def test_a_project_is_learnt_from(studio: LabelStudio, server: Listening, workspace: str) -> None:
+    home = server.workspace(workspace)
+    token = Tokens(server.state.database, home).create("test", ["annotate", "train"])[1]
+    studio.tasks = [
+        {"id": 7, "data": {"image": "/data/upload/1/a.png"}, "annotations": [{"id": 1, "result": [_region("red", 5)]}]},
+        {"id": 8, "data": {"image": DATA_URL}, "annotations": [{"id": 2, "result": [_region("bright", 50)]}]},
+        {"id": 9, "data": {"image": "/data/upload/1/nobody.png"}, "annotations": []},
+    ]
+    studio.backend = httpx.Client(base_url=server.url, auth=("limner", token), trust_env=False, timeout=60)
+    with studio.backend as backend:
+        hook = {"action": "START_TRAINING", "project": {"id": 1, "label_config": RECTANGLES}}
+        unknown = backend.post("/webhook", json=hook)  # it has not said where it is
+        assert (unknown.status_code, unknown.json()["status"]) == (201, "not available")
+        assert studio.setup().status_code == 200
+        assert backend.post("/webhook", json=hook).json() == {"status": "started", "result": {}, "job": "1"}
+        projects = Projects(server.state.database, home)
+        until(lambda: projects.find("1").training_run or projects.find("1").training_error, 60)
+        project = projects.find("1")
+        assert (project.training_error, project.access_token) == (None, TOKEN)
+        asked = backend.post("/job_status", json={"job": "1"}).json()
+        assert asked == {"job_status": "queued", "error": None}
+        (run,) = Jobs(server.state.database, home).list()
+        assert (run.id, run.model, run.source) == (project.training_run, "labelstudio-1", "labelstudio-1@1")
+        dataset = workspace_datasets(server.state.settings, home).get("labelstudio-1")
+        assert (len(dataset.pages), set(dataset.labels)) == (2, {"bright", "red"})
+        assert studio.setup().status_code == 200
+        assert projects.find("1").training_run == run.id  # connecting anew forgets nothing
+        server.state.engine.cancel(home, run.id)
+        studio.tasks = []
+        backend.post("/webhook", json=hook)
+        until(lambda: projects.find("1").training_error, 60)
+        failed = backend.get("/job_status", params={"job": "1"}).json()
+        assert (failed["job_status"], "nothing to learn from" in failed["error"]) == ("failed", True)
 
 
 def test_the_version_that_people_chose_predicts(studio: LabelStudio, server: Listening, tmp_path: Path) -> None:

@@ -118,9 +118,7 @@ def check_frozen(learner: nn.Module, stages: int, images: Sequence[Tensor], targ
 
 
 #: A backbone that learns in seconds.
-TRUNK = Trunk(
-    blocks=(1, 1, 1, 1), bottleneck=False, shrink=4, width=32, dense=64, anchors=(16, 24, 32, 64, 128)
-)
+TRUNK = Trunk(blocks=(1, 1, 1, 1), bottleneck=False, shrink=4, width=32, dense=64, anchors=(16, 24, 32, 64, 128))
 #: The same for two more labels.
 MORE = (*LABELS, "grey", "green")
 

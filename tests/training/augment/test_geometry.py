@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from limner.training.augment.geometry import Movement, moved, moved_boxes
+from limner.training.augment.geometry import Movement, cropped, moved, moved_boxes, turned
 from limner.training.data.targets import Target
 
 
@@ -57,3 +57,26 @@ def test_what_is_cut_away_is_forgotten_and_what_is_half_seen_is_ignored() -> Non
 
 def test_no_boxes_stay_none() -> None:
     assert moved_boxes(torch.zeros(0, 4), Movement(angle=3), (9, 9)).shape == (0, 4)
+
+
+def test_a_part_keeps_what_is_in_it() -> None:
+    image, target = cropped(*_scene(), (30, 12, 80, 60))
+    assert image.shape == (3, 48, 50)
+    assert target.boxes.tolist() == [[0, 0, 10, 18]]
+    assert target.masks is not None
+    assert target.masks[0].sum() == 10 * 18
+    assert (image[0] > 200).sum() == 10 * 18
+    assert target.ignore.tolist() == []
+    little = cropped(*_scene(), (36, 0, 80, 60))[1]
+    assert (len(little.boxes), little.ignore.tolist()) == (0, [[0, 10, 4, 30]])
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3, 4])
+def test_turned_boxes_lie_on_turned_pixels(quarters: int) -> None:
+    image, target = turned(*_scene((20, 10, 44, 30)), quarters)
+    assert image.shape[1:] == ((80, 60) if quarters % 2 else (60, 80))
+    ys, xs = torch.nonzero(image[0] > 200, as_tuple=True)
+    assert target.boxes.tolist() == [[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]]
+    assert target.masks is not None
+    assert torch.equal(target.masks[0] > 0, image[0] > 200)
+    assert target.ignore[0].tolist() != [0, 0, 10, 10] or quarters == 4

@@ -91,3 +91,12 @@ def test_a_damaged_dataset_says_so(store: DatasetStore) -> None:
 def test_only_formats_that_training_reads_are_kept(store: DatasetStore) -> None:
     with pytest.raises(DatasetError, match="jpg or png"):
         store.keep_image(b"GIF89a", "gif")
+
+
+def test_an_image_that_comes_again_is_not_forgotten(store: DatasetStore) -> None:
+    store.add(dataset(store, [page(store, 0, [("a", 1, 2, 3, 4)])], "other"))
+    late = page(store, 1, [("a", 9, 9, 9, 9)])
+    os.utime(store.images / late.image[:2] / late.image, (0, 0))
+    page(store, 1, [("a", 9, 9, 9, 9)])
+    store.remove("other")
+    assert store.add(dataset(store, [late])).ref == "pages@1"

@@ -6,8 +6,8 @@ import torch
 from limner.training.detection.unknowns import in_zones, label_costs
 
 
-def test_a_box_of_which_half_lies_in_a_zone_may_be_anything() -> None:
-    boxes = torch.tensor([[0.0, 0, 10, 10], [5, 0, 15, 10], [6, 0, 16, 10], [20, 20, 30, 30]])
+def test_a_box_of_which_a_good_part_lies_in_a_zone_may_be_anything() -> None:
+    boxes = torch.tensor([[0.0, 0, 10, 10], [7, 0, 17, 10], [8, 0, 18, 10], [20, 20, 30, 30]])
     assert in_zones(boxes, torch.tensor([[0.0, 0, 10, 10], [25, 0, 30, 9]])).tolist() == [True, True, False, False]
     assert in_zones(boxes, torch.zeros(0, 4)).tolist() == [False] * 4
 

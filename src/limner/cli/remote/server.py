@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from limner.client import Client
 
 #: Commands that a server can do; the others work on this machine, whatever LIMNER_SERVER says.
-_COMMANDS = ("annotate", "models", "train", "runs")
+_COMMANDS = ("annotate", "evaluate", "models", "train", "runs")
 
 ServerOption = Annotated[
     str | None,

@@ -47,9 +47,10 @@ def listed(status: str | None = None) -> Call[Listing[Values]]:
     return Call(method="GET", path=path("runs"), params=filled(status=status), read=answers.listing(_as_it_is))
 
 
-def metrics(run: str, after: int = 0) -> Call[Values]:
-    """The figures of a run so far, a list of objects; ``after`` leaves out those up to some batch."""
-    return Call(method="GET", path=path("runs", run, "metrics"), params={"after": str(after)}, read=Answer.plain)
+def metrics(run: str, after: int = 0) -> Call[Listing[Values]]:
+    """The figures of a run so far, line by line; ``after`` leaves out those up to some batch."""
+    where, params = path("runs", run, "metrics"), {"after": str(after)}
+    return Call(method="GET", path=where, params=params, read=answers.listing(_as_it_is))
 
 
 def sample(run: str, epoch: int) -> Call[bytes]:

@@ -125,6 +125,11 @@ def _offered(name: str) -> _Source:
     )  # fmt: skip
 
 
+def offered_tensors(name: str) -> dict[str, Tensor]:
+    """The weights that torchvision offers for a network, by name; raises `ModelError` where they cannot be had."""
+    return _offered(name).tensors
+
+
 def _download(url: str, file: Path) -> None:
     """Fetch a file into torch's folder of downloads; its hash stands in its name. Raises `ModelError`."""
     import torch

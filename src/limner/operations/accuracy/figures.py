@@ -13,14 +13,12 @@ from limner.core.errors import UsageError
 from limner.core.settings import Settings
 from limner.models.protocol import Options, Predictor
 from limner.operations.accuracy.labelled import LabelledPage
+from limner.operations.evaluation.running import LEAST
 from limner.sources.decode import decode_file
 from limner.sources.protocol import Picture, Want
 from limner.training.evaluation.figures import Ratios, label_finds, together
 from limner.training.evaluation.matching import match
 from limner.training.evaluation.pages import Floats, Ints, PageFound, PageTruth, found_of
-
-#: Average precision looks at finds far below the threshold too.
-_LOW = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +100,7 @@ def measure(predictor: Predictor, pages: Sequence[LabelledPage], settings: Setti
     )
 
 
-def predict(predictor: Predictor, picture: Picture, least: float = _LOW) -> list[Annotation]:
+def predict(predictor: Predictor, picture: Picture, least: float = LEAST) -> list[Annotation]:
     """What a model finds, however unsure it is."""
     return predictor.predict(picture.pixels, (picture.width, picture.height), Options(threshold=least))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -35,6 +36,18 @@ def local_datasets(settings: Settings) -> DatasetStore:
 def workspace_datasets(settings: Settings, workspace_id: str) -> DatasetStore:
     """The datasets of a workspace of a server."""
     return DatasetStore(workspace_folder(settings.data, workspace_id) / FOLDER)
+
+
+def opened(store: DatasetStore, ref: str) -> Dataset:
+    """A dataset, read once for many requests; raises `DatasetNotFoundError`."""
+    card = store.card(ref)
+    return _opened(store.folder, f"{card.name}@{card.version}", card.sha256)
+
+
+@lru_cache(maxsize=4)
+def _opened(folder: Path, ref: str, _sha256: str) -> Dataset:
+    # The hash is part of the key: a version that was removed leaves its number to another.
+    return DatasetStore(folder).get(ref)
 
 
 def plain_card(card: DatasetCard) -> dict[str, Json]:

@@ -9,14 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from limner.annotations.document import AnnotatedPage
 from limner.annotations.page import Page
-from limner.core.errors import DatasetError, FetchError
+from limner.core.errors import DatasetError, FetchError, FormatError
 from limner.core.settings import Settings
 from limner.operations.datasets.fitting import on_image
 from limner.operations.datasets.images import KeptImage, keep_image
 from limner.operations.datasets.sidecar import Beside
 from limner.sources.naming import safe_name, split_suffix
 from limner.sources.net.downloader import Downloader, Kind
-from limner.training.datasets.dataset import Dataset, DatasetPage, Split, labels_of
+from limner.training.datasets.dataset import Dataset, DatasetPage, Split, labels_of, render_page
 from limner.training.datasets.labels import LabelMap, told_apart
 from limner.training.datasets.merging import extended, numbered
 from limner.training.datasets.splits import Shares, assign
@@ -24,6 +24,8 @@ from limner.training.datasets.store import DatasetStore
 
 #: Most problems that are told one by one.
 MOST_PROBLEMS = 500
+#: Longest label, characters: that of a bundle.
+MOST_LABEL = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,7 @@ class Gathering:
             ignore=tuple(dict.fromkeys((*zones, *beside.ignore))),
             exhaustive=exhaustive or None,
         )
+        _check_text(page)
         self.pages.append(page)
         self.splits.append(split)
 
@@ -153,6 +156,17 @@ def _named(page: Page, image: KeptImage) -> Page:
     """The page at the size of its image, its file name with the suffix of what is kept."""
     stem = split_suffix(safe_name(PurePosixPath(page.name.replace("\\", "/")).name))[0]
     return replace(page, name=f"{stem}.{image.suffix}", width=image.width, height=image.height)
+
+
+def _check_text(page: DatasetPage) -> None:
+    """Raise `FormatError` for what cannot be kept, or cannot be the label of a model."""
+    try:
+        render_page(page).encode()
+    except UnicodeEncodeError as error:
+        raise FormatError("its annotations hold half a character, which cannot be kept.") from error
+    longest = max((len(each.label) for each in page.annotations), default=0)
+    if longest > MOST_LABEL:
+        raise FormatError(f"a label has {longest:,} characters; {MOST_LABEL} are taken.")
 
 
 def fetcher(downloader: Downloader, settings: Settings) -> Callable[[str], bytes]:

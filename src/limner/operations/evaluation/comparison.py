@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from limner.core.errors import UsageError
-from limner.operations.evaluation.running import Measured
+from limner.models.bundle import Bundle
+from limner.operations.evaluation.running import Measured, check, shared_labels
+from limner.training.datasets.dataset import Dataset
 from limner.training.evaluation.bootstrap import ROUNDS, Interval, difference, weights
 from limner.training.evaluation.figures import LabelFinds
 from limner.training.evaluation.matching import NOTHING, match
 from limner.training.evaluation.pages import Floats, PageFound, PageTruth
+
+_ONLY_FINDS = "Only models that find things are compared page by page; for text compare the error rates."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +68,8 @@ class Comparison:
 def compare(first: Measured, second: Measured) -> Comparison:
     """Compare two models measured on the same pages; raises `UsageError` where they share no label."""
     if first.evaluation is None or second.evaluation is None:
-        raise UsageError("Only models that find things are compared page by page; for text compare the error rates.")
-    labels = [label for label in first.labels if label in second.labels]
-    if not labels:
-        raise UsageError(f"{first.model} and {second.model} have no label in common.")
+        raise UsageError(_ONLY_FINDS)
+    labels = _common((first.model, first.labels), (second.model, second.labels))
     one, other = _of(first, labels), _of(second, labels)
     drawn = weights(len(first.pages), ROUNDS)
     each = [_label(label, a, b, drawn) for label, a, b in zip(labels, one, other, strict=True)]
@@ -80,6 +82,23 @@ def compare(first: Measured, second: Measured) -> Comparison:
         labels=tuple(each),
         pages=disagreements(first, second, labels),
     )
+
+
+def check_comparable(first: Bundle, second: Bundle, dataset: Dataset) -> None:
+    """Raise what `compare` would, before anything is measured."""
+    if "ocr" in (first.task, second.task):
+        raise UsageError(_ONLY_FINDS)
+    for each in (first, second):
+        check(each, dataset)
+    _common(*((each.ref, shared_labels(dataset, each.labels)) for each in (first, second)))
+
+
+def _common(first: tuple[str, Sequence[str]], second: tuple[str, Sequence[str]]) -> list[str]:
+    """The labels of both models, each given with its labels."""
+    labels = [label for label in first[1] if label in second[1]]
+    if not labels:
+        raise UsageError(f"{first[0]} and {second[0]} have no label in common.")
+    return labels
 
 
 def disagreements(first: Measured, second: Measured, labels: Sequence[str]) -> tuple[Disagreement, ...]:

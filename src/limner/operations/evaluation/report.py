@@ -139,10 +139,10 @@ def _draw_worst(measured: Measured, dataset: Dataset, folder: Path) -> list[tupl
     """Pictures of the worst pages: name of the files, and what is said of them."""
     if measured.evaluation is None:
         return []
-    names = {page.page.name: at for at, page in enumerate(measured.pages)}
+    places = {id(figures): at for at, figures in enumerate(measured.evaluation.pages)}  # two may have one name
     out = []
     for number, row in enumerate(worst(measured.evaluation, _SHOWN), 1):
-        at = names[row.name]
+        at = places[id(row)]
         page = measured.pages[at]
         with Image.open(dataset.image_path(page)) as image:
             image.draft("RGB", (_SIDE, _SIDE))

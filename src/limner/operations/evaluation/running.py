@@ -22,7 +22,7 @@ from limner.training.evaluation.pixels import pixel_counts, pixel_iou
 from limner.training.evaluation.text import TextErrors, text_errors
 
 #: Average precision wants what the model is unsure of as well.
-_LEAST = 0.01
+LEAST = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ def check(bundle: Bundle, dataset: Dataset) -> None:
 def look(predictor: Predictor, dataset: Dataset, page: DatasetPage, settings: Settings) -> tuple[Annotation, ...]:
     """What a model finds on a page, however unsure it is."""
     picture = decode_file(dataset.image_path(page), Want(predictor.wanted_side), settings, name=page.page.name)
-    least = None if predictor.bundle.task == "ocr" else _LEAST
+    least = None if predictor.bundle.task == "ocr" else LEAST
     size = (page.page.width, page.page.height)
     return tuple(predictor.predict(picture.pixels, size, Options(threshold=least)))
 

@@ -15,6 +15,8 @@ from limner.jobs.protocol import Handler
 from limner.jobs.runner import Patience
 from limner.jobs.webhooks import WebhookPump
 from limner.jobs.worker import EngineOptions
+from limner.operations.evaluation.desk import missing_for_figures
+from limner.operations.evaluation.handler import EvaluateHandler
 from limner.operations.jobs.desk import inbox_time
 from limner.operations.jobs.handler import AnnotateHandler
 from limner.operations.jobs.notices import Notices, end_of, secret_of
@@ -114,6 +116,8 @@ def make_engine(
         tracking.ended(job, status)
 
     handlers: list[Handler] = [AnnotateHandler(database, blobs, services, notices)]
+    if not missing_for_figures():
+        handlers.append(EvaluateHandler(database, blobs, services, notices))
     if not missing_modules():  # without them, another process may train
         handlers.append(TrainHandler(database, blobs, services))
     places = len(Slots(settings.data))

@@ -100,11 +100,6 @@ class RunDesk:
         """A run as it stands; raises `NotFoundError`."""
         return self._state(self._job(run_id))
 
-    def list(self, *, limit: int, before: str | None = None, status: Status | None = None) -> list[RunState]:
-        """Runs, the newest first."""
-        found = self._jobs.list(limit=limit, before=before, status=status, kind=TrainHandler.kind)
-        return [self._state(job) for job in found]
-
     def folder(self, run_id: str) -> RunFolder:
         """Where a run's files are; raises `NotFoundError`."""
         return self.place.run(self._job(run_id).id)
@@ -137,6 +132,11 @@ class RunDesk:
         promotion = promoter.promote(folder, dataset, checked, force=force)
         note_promotion(folder, promotion)
         return promotion
+
+    def list(self, *, limit: int, before: str | None = None, status: Status | None = None) -> list[RunState]:
+        """Runs, the newest first."""
+        found = self._jobs.list(limit=limit, before=before, status=status, kind=TrainHandler.kind)
+        return [self._state(job) for job in found]
 
     def delete(self, run_id: str) -> None:
         """Forget a run that has ended, with its folder; the model that came out stays."""

@@ -93,7 +93,9 @@ class LocalRuns:
         if run.status == "running":
             raise ConflictError(f"The run {run.id} is being carried out already.")
         tracker, settings = self.services.tracker, self.services.settings
-        noted = tracker and tracker.training_run(run.id, run.id, run.config.model_dump(mode="json"))
+        noted = None
+        if tracker is not None:
+            noted = tracker.training_run(run.id, run.id, run.config.model_dump(mode="json"))
         process, log = TrainingProcess(run.folder, Machine(settings.threads)), Log(run.folder.metrics, from_end=True)
         try:
             for lines in process.follow(log):
@@ -106,7 +108,7 @@ class LocalRuns:
         if (problem := process.problem()) is not None:
             raise TrainingError(problem[1])
         finished = result_of(run.folder) is not None
-        if tracker and noted and finished:
+        if tracker is not None and noted is not None and finished:
             tracker.files(noted, files_of(run.folder), "FINISHED")
         return finished
 

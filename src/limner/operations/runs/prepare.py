@@ -14,6 +14,7 @@ from limner.models.bundle import NAME_PATTERN, Bundle
 from limner.models.bundle_files import TRAINING
 from limner.models.store import DEFAULT, ModelStore
 from limner.operations.runs.places import TrainingPlace
+from limner.training.architectures.offered import OFFERED
 from limner.training.architectures.protocol import ARCHITECTURES
 from limner.training.config import RunConfig, make_config, render_config
 from limner.training.datasets.dataset import Dataset
@@ -35,7 +36,7 @@ class Prepared:
     #: Only what was asked for is set; the architecture fills the rest when it is loaded.
     config: RunConfig
     datasets: Path
-    #: Folder of the bundle that it begins with.
+    #: Folder of the bundle that it begins with, or a name of torchvision's weights.
     base: Path | None
 
     def write(self, folder: RunFolder) -> None:
@@ -71,15 +72,17 @@ def prepare(values: Mapping[str, object], place: TrainingPlace) -> Prepared:
     """
     asked = {key: value for key, value in values.items() if value is not None}
     dataset = _dataset(asked, place.datasets)
-    base = place.models.get(str(asked["base"])) if asked.get("base") else None
-    asked["architecture"] = _architecture(asked, base)
+    wished = str(asked.get("base") or "")
+    base = place.models.get(wished) if wished and wished not in OFFERED else None
+    asked["architecture"] = _architecture(asked, OFFERED.get(wished) if base is None else architecture_of(base))
     asked |= {"dataset": dataset.ref, "dataset_sha256": dataset.sha256}
     asked.setdefault("name", dataset.name)
     if base is not None:
         asked["base"] = base.ref
     config = make_config(asked)
     check_name(config.name, place.models)
-    return Prepared(config, place.datasets.folder, None if base is None else base.folder)
+    folder = None if base is None else base.folder
+    return Prepared(config, place.datasets.folder, Path(wished) if wished in OFFERED else folder)
 
 
 def _dataset(asked: Mapping[str, object], datasets: DatasetStore) -> Dataset:
@@ -91,9 +94,8 @@ def _dataset(asked: Mapping[str, object], datasets: DatasetStore) -> Dataset:
     return dataset
 
 
-def _architecture(asked: Mapping[str, object], base: Bundle | None) -> str:
+def _architecture(asked: Mapping[str, object], of_base: str | None) -> str:
     """The one that was asked for, else that of the model to begin with, else a light one."""
-    of_base = None if base is None else architecture_of(base)
     name = str(asked.get("architecture") or of_base or ARCHITECTURE)
     ARCHITECTURES.check(name)
     if of_base is not None and of_base != name:

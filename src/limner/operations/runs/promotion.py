@@ -15,10 +15,8 @@ from limner.models.bundle import Bundle
 from limner.models.bundle_files import read_bundle, write_text
 from limner.models.protocol import Predictor
 from limner.models.store import ModelStore
-from limner.operations.accuracy.figures import predict
+from limner.operations.evaluation.running import look
 from limner.operations.library import WorkspaceStore
-from limner.sources.decode import decode_file
-from limner.sources.protocol import Want
 from limner.training.datasets.dataset import Dataset, Split
 from limner.training.evaluation.figures import label_finds
 from limner.training.evaluation.matching import match
@@ -154,10 +152,9 @@ def map50(predictor: Predictor, dataset: Dataset, split: Split, settings: Settin
     """Mean of the labels' average precision at IoU 0.5, by boxes, as the model is served; 0 for what it never finds."""
     truth, found = [], []
     for page in dataset.split(split):
-        picture = decode_file(dataset.image_path(page), Want(predictor.wanted_side), settings)
         size = (page.page.width, page.page.height)
         truth.append(truth_of(page, dataset.labels))
-        found.append(found_of(page.page.name, predict(predictor, picture), dataset.labels, size))
+        found.append(found_of(page.page.name, look(predictor, dataset, page, settings), dataset.labels, size))
     matches = [match(there, finds) for there, finds in zip(truth, found, strict=True)]
     finds = label_finds(truth, found, matches, len(dataset.labels))
     known = [each for each in (label.average_precision() for label in finds) if each is not None]

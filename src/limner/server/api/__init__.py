@@ -8,6 +8,7 @@ from limner.server.api.annotate import router as annotate
 from limner.server.api.datasets import router as datasets
 from limner.server.api.documents import router as documents
 from limner.server.api.estimate import router as estimate
+from limner.server.api.evaluations import router as evaluations
 from limner.server.api.events import router as events
 from limner.server.api.health import router as health
 from limner.server.api.jobs import router as jobs
@@ -27,6 +28,7 @@ ROUTERS: list[APIRouter] = [
     datasets,
     documents,
     estimate,
+    evaluations,
     events,
     health,
     jobs,

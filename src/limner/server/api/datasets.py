@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from limner.annotations.formats.protocol import WRITERS
-from limner.operations.datasets.desk import page_at, plain_card, split_anew, thumbnail, workspace_datasets
+from limner.operations.datasets.desk import opened, page_at, plain_card, split_anew, thumbnail, workspace_datasets
 from limner.operations.datasets.exporting import zip_name, zipped
 from limner.server.api.dataset_fields import (
     FORM_READERS,
@@ -39,8 +39,6 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 #: Longest JSON that asks for a dataset, bytes.
 _MOST_JSON = 1_000_000
-#: A version never changes, and neither do its images.
-_FOR_EVER = "private, max-age=31536000, immutable"
 
 Ref = Annotated[
     str,
@@ -86,7 +84,7 @@ def list_all(state: StateDep, caller: AnnotatorDep, page: PageDep) -> Listed[Dat
 def show(dataset: Ref, state: StateDep, caller: AnnotatorDep) -> FullDatasetAnswer:
     """With its figures: labels, sizes, empty pages, documents."""
     store = _store(state, caller)
-    found = store.get(dataset)
+    found = opened(store, dataset)
     card = plain_card(store.card(found.ref))
     figures = {"versions": store.versions(found.name), "statistics": statistics(found).plain()}
     return FullDatasetAnswer.model_validate({**card, **figures})
@@ -103,7 +101,7 @@ def find_duplicates(
 ) -> Listed[PairAnswer]:
     """Copies of any size and quality, the likest first. The first time takes a while: every image is looked at."""
     start = number_cursor(page.cursor) + 1
-    pairs = duplicates(_store(state, caller).get(dataset), within=within, across=across)
+    pairs = duplicates(opened(_store(state, caller), dataset), within=within, across=across)
     items = [PairAnswer.model_validate(plain_pair(pair)) for pair in pairs[start : start + page.limit]]
     more = start + page.limit < len(pairs)
     return Listed(items=items, next=str(start + page.limit - 1) if more else None)
@@ -119,7 +117,7 @@ def pages(
     label: Annotated[ShortText | None, Query(description="Only those that have this label.")] = None,
 ) -> Listed[DatasetPageAnswer]:
     """In their order, with the address of a picture of each."""
-    after, found = number_cursor(page.cursor), _store(state, caller).get(dataset)
+    after, found = number_cursor(page.cursor), opened(_store(state, caller), dataset)
     fitting = [
         each
         for each in found.pages
@@ -147,14 +145,13 @@ def image(
     if_none_match: Annotated[str | None, Header(description="The tag of the picture that the client has.")] = None,
 ) -> Response:
     """Small, with what is on the page drawn in."""
-    found = _store(state, caller).get(dataset)
-    page = page_at(found, index)
-    headers = {"ETag": f'"{found.sha256[:16]}-{index}-{side}-{marked:d}"', "Cache-Control": "private, no-cache"}
-    if "@" in dataset:
-        headers["Cache-Control"] = _FOR_EVER
+    store = _store(state, caller)
+    sha256 = store.card(dataset).sha256
+    headers = {"ETag": f'"{sha256[:16]}-{index}-{side}-{marked:d}"', "Cache-Control": "private, no-cache"}
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=304, headers=headers)
-    drawn = thumbnail(found, page, state.settings, side, marked=marked)
+    found = opened(store, dataset)
+    drawn = thumbnail(found, page_at(found, index), state.settings, side, marked=marked)
     return Response(drawn, media_type="image/jpeg", headers=headers)
 
 

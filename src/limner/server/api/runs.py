@@ -99,9 +99,9 @@ def metrics(
     state: StateDep,
     caller: CallerDep,
     after: Annotated[int, Query(ge=0, le=2**31, description="Only after this batch.")] = 0,
-) -> list[dict[str, Any]]:
-    """Losses and validation figures in their order, as they stand in `metrics.jsonl`."""
-    return run_desk(state, caller).metrics(run_id, after)
+) -> Listed[dict[str, Any]]:
+    """Losses and validation figures in their order, as they stand in `metrics.jsonl`; all that there are."""
+    return Listed(items=run_desk(state, caller).metrics(run_id, after), next=None)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from torchvision.transforms.v2 import functional as tv
 from limner.training.data.targets import Target
 
 #: Of a thing that the edge cuts, the share that must be left for it to be learnt; less is ignored.
-_VISIBLE = 0.4
+VISIBLE = 0.4
 #: Colour around an image that was moved: about that of paper in shade.
 _GROUND = (178.0, 170.0, 155.0)
 
@@ -42,12 +42,42 @@ def moved(image: Tensor, target: Target, movement: Movement) -> tuple[Tensor, Ta
         masks = tv.affine(masks, **arguments, interpolation=InterpolationMode.NEAREST)
     ignore = moved_boxes(target.ignore, movement, (width, height))
     whole = moved_boxes(target.boxes, movement, (width, height))
-    boxes, share = _cut(whole, (width, height))
-    seen = share >= _VISIBLE
-    part = boxes[(share > 0) & ~seen]
-    zones = _cut(ignore, (width, height))[0]
-    zones = torch.cat([zones[(zones[:, 2:] > zones[:, :2]).all(dim=1)], part])
-    return image, replace(target, boxes=boxes, masks=masks, ignore=zones).only(seen)
+    return image, within(replace(target, boxes=whole, masks=masks, ignore=ignore), (width, height))
+
+
+def within(target: Target, size: tuple[int, int]) -> Target:
+    """A target whose boxes may reach out of an image of some width and height, cut there; masks are cut already.
+
+    Things of which little is left are ignored.
+    """
+    boxes, share = _cut(target.boxes, size)
+    seen = share >= VISIBLE
+    zones = _cut(target.ignore, size)[0]
+    zones = torch.cat([zones[(zones[:, 2:] > zones[:, :2]).all(dim=1)], boxes[(share > 0) & ~seen]])
+    return replace(target, boxes=boxes, ignore=zones).only(seen)
+
+
+def cropped(image: Tensor, target: Target, zone: tuple[int, int, int, int]) -> tuple[Tensor, Target]:
+    """The part of an image between left, top, right and bottom in pixels, and what is on it."""
+    left, top, right, bottom = zone
+    shift = torch.tensor([left, top] * 2)
+    masks = None if target.masks is None else target.masks[:, top:bottom, left:right]
+    part = replace(target, boxes=target.boxes - shift, ignore=target.ignore - shift, masks=masks)
+    return image[:, top:bottom, left:right], within(part, (right - left, bottom - top))
+
+
+def turned(image: Tensor, target: Target, quarters: int) -> tuple[Tensor, Target]:
+    """An image turned anticlockwise by quarters of a circle."""
+    boxes, ignore, masks = target.boxes, target.ignore, target.masks
+    for _ in range(quarters % 4):
+        width = image.shape[2]
+        image = image.rot90(1, (-2, -1))
+        masks = None if masks is None else masks.rot90(1, (-2, -1))
+        boxes, ignore = (
+            torch.stack([each[:, 1], width - each[:, 2], each[:, 3], width - each[:, 0]], dim=1)
+            for each in (boxes, ignore)
+        )
+    return image, replace(target, boxes=boxes, ignore=ignore, masks=masks)
 
 
 def moved_boxes(boxes: Tensor, movement: Movement, size: tuple[int, int]) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,10 +17,33 @@ from limner.training.datasets.dataset import Dataset, DatasetPage, image_file, p
 
 #: An image (float32 [3, height, width], RGB from 0 to 1) and what is on it.
 Sample: TypeAlias = tuple[Tensor, Target]
+#: The same before anything is changed: uint8.
+Plain: TypeAlias = tuple[Tensor, Target]
 #: Changes an image (uint8 [3, height, width]) and its target together; ``seed`` decides how.
 Augment: TypeAlias = Callable[[Tensor, Target, int], tuple[Tensor, Target]]
 #: Images and targets of a batch; images differ in size.
 Batch: TypeAlias = tuple[list[Tensor], list[Target]]
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The pages that an image may be mixed with."""
+
+    count: int
+    #: A page as it is, by its number.
+    plain: Callable[[int], Plain]
+
+    def draw(self) -> Plain:
+        """One of them, by torch's chance."""
+        return self.plain(int(torch.randint(self.count, ())))
+
+
+@runtime_checkable
+class Mixing(Protocol):
+    """An `Augment` that would see other pages too."""
+
+    def mixed(self, image: Tensor, target: Target, seed: int, others: Others) -> Plain:
+        """A changed copy; ``seed`` decides how, and which others are asked for."""
 
 
 class PageSamples(TorchDataset[Sample]):
@@ -53,12 +77,20 @@ class PageSamples(TorchDataset[Sample]):
 
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         number, epoch = key
-        image, target = self.plain(number)
-        if self._augment is not None:
-            image, target = self._augment(image, target, self._lot(number, epoch))
+        image, target = self.changed(number, epoch, self._augment)
         return image.float().div_(255), target
 
-    def plain(self, number: int) -> tuple[Tensor, Target]:
+    def changed(self, number: int, epoch: int, augment: Augment | None) -> Plain:
+        """A page as it is seen in some epoch: uint8 [3, height, width], and what is on it."""
+        image, target = self.plain(number)
+        if augment is None:
+            return image, target
+        lot = self._lot(number, epoch)
+        if isinstance(augment, Mixing):
+            return augment.mixed(image, target, lot, Others(len(self), self.plain))
+        return augment(image, target, lot)
+
+    def plain(self, number: int) -> Plain:
         """A page as it is: uint8 [3, height, width], and what is on it."""
         page = self.pages[number]
         pixels = self._pictures.pixels(image_file(self._images, page.image), page)

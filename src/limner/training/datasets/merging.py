@@ -19,13 +19,14 @@ def merged(datasets: Sequence[Dataset], name: str) -> Dataset:
     pages: list[DatasetPage] = []
     first: dict[str, list[DatasetPage]] = {}
     for dataset in datasets:
+        added = []
         for page in dataset.pages:
-            before = first.setdefault(page.image, [])
-            if any(page.annotations == each.annotations for each in before):
-                continue
-            made = _merged_page(page, dataset, labels, before)
-            before.append(made)
-            pages.append(made)
+            before = first.get(page.image, [])
+            if not any(page.annotations == each.annotations for each in before):
+                added.append(_merged_page(page, dataset, labels, before))
+        for page in added:
+            first.setdefault(page.image, []).append(page)
+        pages += added
     return Dataset(
         name=name,
         version="",

@@ -64,7 +64,10 @@ class DatasetStore:
             raise DatasetError(f"Images of datasets are kept as {' or '.join(sorted(SUFFIXES))}, not as {suffix!r}.")
         name = f"{hashlib.sha256(data).hexdigest()}.{suffix}"
         path = image_file(self.images, name)
-        if not path.exists():
+        if path.exists():
+            # It may be about to be forgotten, as nothing has named it for an hour.
+            path.touch()
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
                 file.write(data)

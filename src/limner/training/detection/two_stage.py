@@ -103,7 +103,7 @@ class Heads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
         boxes = torch.cat([each.boxes for each in chosen])
         labels = torch.cat([each.labels for each in chosen])
         rows = torch.nonzero(labels > 0)[:, 0]
-        own = shifts.reshape(len(shifts), -1, 4)[rows, labels[rows]].float()
+        own = shifts.reshape(len(shifts), shifts.shape[1] // 4, 4)[rows, labels[rows]].float()
         wanted = torch.cat(
             [target["boxes"][each.things[each.labels > 0]] for each, target in zip(chosen, targets, strict=True)]
         )

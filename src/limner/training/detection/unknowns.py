@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: A box of which so much lies in a zone could be a thing there: every box that shares half with one does.
-_INSIDE = 0.5
+#: A box of which so much lies in a zone could be learnt for a thing there: boxes that have less in common with
+#: a thing than this, as intersection over union, count as nothing in all of these networks.
+_INSIDE = 0.3
 
 
 def in_zones(boxes: Tensor, zones: Tensor) -> Tensor:
-    """Whether at least half of a box lies in one of some ignore zones: bool [boxes]."""
+    """Whether a good part of a box lies in one of some ignore zones: bool [boxes]."""
     if not len(zones) or not len(boxes):
         return torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
     low = torch.maximum(boxes[:, None, :2], zones[None, :, :2])

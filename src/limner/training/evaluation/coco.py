@@ -72,12 +72,8 @@ def _evaluated(things: dict[str, Any], finds: list[dict[str, Any]], kind: Kind) 
 def coco_truth(truth: Sequence[PageTruth], labels: Sequence[str], kind: Kind) -> dict[str, Any]:
     """What is there, as a COCO file; images and categories are numbered from 1."""
     annotations = _rows([each.boxes for each in truth], [each.labels for each in truth])
-    for thing in annotations:
-        thing["iscrowd"] = 0
     _add_masks(annotations, [each.masks for each in truth], kind)
-    annotations += _crowds(truth, kind)
-    for number, each in enumerate(annotations, 1):
-        each["id"] = number
+    annotations += _crowds(truth, kind, first=len(annotations) + 1)
     return {
         "images": [{"id": at, "width": page.width, "height": page.height} for at, page in enumerate(truth, 1)],
         "categories": [{"id": at, "name": label} for at, label in enumerate(labels, 1)],
@@ -99,13 +95,11 @@ def coco_found(found: Sequence[PageFound], kind: Kind) -> list[dict[str, Any]]:
 
 def _as_file(things: dict[str, Any], finds: list[dict[str, Any]]) -> dict[str, Any]:
     """Results in boxes as a COCO file: what loadRes makes of them, without its copies."""
-    for number, find in enumerate(finds, 1):
-        find.update(id=number, iscrowd=0)
     return {"images": things["images"], "categories": things["categories"], "annotations": finds}
 
 
-def _rows(boxes: Sequence[Floats], labels: Sequence[Ints]) -> list[dict[str, Any]]:
-    """One row a box, over all pages."""
+def _rows(boxes: Sequence[Floats], labels: Sequence[Ints], first: int = 1) -> list[dict[str, Any]]:
+    """One row a box, over all pages; ids count from ``first``."""
     corners = np.concatenate([np.zeros((0, 4)), *boxes])
     sides = corners[:, 2:] - corners[:, :2]
     places = np.concatenate([corners[:, :2], sides], axis=1).tolist()
@@ -113,8 +107,8 @@ def _rows(boxes: Sequence[Floats], labels: Sequence[Ints]) -> list[dict[str, Any
     kinds = (np.concatenate([np.zeros(0, dtype=np.int64), *labels]) + 1).tolist()
     areas = (sides[:, 0] * sides[:, 1]).tolist()
     return [
-        {"image_id": page, "category_id": kind, "bbox": place, "area": area}
-        for page, kind, place, area in zip(pages, kinds, places, areas, strict=True)
+        {"id": number, "image_id": page, "category_id": kind, "bbox": place, "area": area, "iscrowd": 0}
+        for number, (page, kind, place, area) in enumerate(zip(pages, kinds, places, areas, strict=True), first)
     ]
 
 
@@ -124,9 +118,9 @@ def _add_masks(rows: list[dict[str, Any]], masks: Sequence[tuple[Rle, ...] | Non
             row["segmentation"] = mask
 
 
-def _crowds(truth: Sequence[PageTruth], kind: Kind) -> list[dict[str, Any]]:
+def _crowds(truth: Sequence[PageTruth], kind: Kind, first: int) -> list[dict[str, Any]]:
     zones = [page.unknown for page in truth]
-    out = _rows([boxes for boxes, _ in zones], [labels for _, labels in zones])
+    out = _rows([boxes for boxes, _ in zones], [labels for _, labels in zones], first)
     for crowd in out:
         crowd["iscrowd"] = 1
         if kind == "segm":

@@ -141,7 +141,7 @@ def _image_key(config: str | None, tasks: list[dict[str, Any]]) -> str:
     """Where the tasks' data holds the address of the image."""
     if config:
         return parse_config(config).key
-    texts = [key for key, value in tasks[0]["data"].items() if isinstance(value, str)]
+    texts = [str(key) for key, value in tasks[0]["data"].items() if isinstance(value, str)]
     if not texts:
         raise FormatError("The tasks of Label Studio's export name no image.")
     return next((key for key in texts if "image" in key.lower()), texts[0])
