@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="lite")
     parser.add_argument("--image-size", type=int, default=320)
     parser.add_argument("--batch-size", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--loaders", type=int, default=1)
     wanted = parser.parse_args()

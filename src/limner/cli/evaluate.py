@@ -45,7 +45,7 @@ def evaluate(
 ) -> None:
     """Measure how good a model is on the held-out pages of a dataset, or which of two is better."""
     server = server_of(context)
-    wanted = None if split is None else split.value
+    wanted: Split | None = None if split is None else split.value
     if server is not None:
         from limner.cli.remote.evaluate import evaluate as remote
 

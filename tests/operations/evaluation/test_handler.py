@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from limner.core.errors import ConflictError, DatasetError, DatasetNotFoundError, ModelNotFoundError, UsageError
+from limner.core.errors import (
+    ConflictError,
+    DatasetError,
+    DatasetNotFoundError,
+    MissingExtraError,
+    ModelNotFoundError,
+    UsageError,
+)
 from limner.models.bundle import BUILTIN
 from limner.models.bundle_files import read_bundle
 from limner.models.protocol import RUNTIMES
@@ -166,3 +173,15 @@ def test_the_report_comes_out_the_same_a_second_time(place: Workplace) -> None:
 
 class _Going:
     def check(self) -> None: ...
+
+
+def test_what_is_not_installed_is_named(tmp_path: Path, bright: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server without the extra says so, unless a worker has it."""
+    with opened(tmp_path / "data", bright, start=False) as place:
+        _dataset(place, 1)
+        monkeypatch.setattr("limner.operations.evaluation.desk._MODULES", ("faster_coco_eval", "not_installed_here"))
+        with pytest.raises(MissingExtraError, match=r"\(not_installed_here\).*limner\[train\]"):
+            _begun(place)
+        place.engine.start()
+        until(lambda: any(each.state == "alive" for each in place.engine.overview().workers))
+        assert place.done(_begun(place)).status == "succeeded"

@@ -4,6 +4,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from limner.training.augment.presets import augment_by_name
 from limner.training.data.pictures import PictureCache
 from limner.training.data.samples import PageSamples, collate
 from limner.training.data.targets import Target
@@ -42,3 +43,15 @@ def test_chance_follows_from_seed_epoch_and_page(tmp_path: Path) -> None:
         samples[0, epoch], samples[1, epoch]
     assert lots[:2] == lots[4:]
     assert len(set(lots)) == 4
+
+
+def test_other_pages_follow_from_seed_epoch_and_page_too(tmp_path: Path) -> None:
+    samples = _samples(tmp_path, augment=augment_by_name("strong"), seed=5, masks=True)
+    seen = [[samples[page, epoch] for page in range(3)] for epoch in range(4)]
+    again = pickle.loads(pickle.dumps(samples))
+    for epoch, pages in enumerate(seen):
+        for page, (image, target) in enumerate(pages):
+            other = again[page, epoch]
+            assert other[0].equal(image)
+            assert other[1].boxes.equal(target.boxes)
+            assert target.page == page

@@ -6,7 +6,7 @@ A job has a page for each model and each page of the dataset, so that what was f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from itertools import groupby
 
@@ -71,7 +71,7 @@ class EvaluateHandler:
 
     def _looked(
         self, job: Job, model: str, dataset: Dataset, pages: Sequence[DatasetPage], context: Context
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         library = self._services.libraries.of(job.workspace_id)
         with ExitStack() as stack:
             try:

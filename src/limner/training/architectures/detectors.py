@@ -95,7 +95,8 @@ class DetectorLearner(Staged):
         return {"rule": "longest", "side": config.image_size, "enlarge": False}
 
     def _input(self, config: RunConfig) -> Input:
-        resize, transform = self._resize(config), self.network.transform
+        resize = self._resize(config)
+        transform: Any = self.network.transform
         return Input.model_validate(
             {
                 "name": "image",

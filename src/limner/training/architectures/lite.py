@@ -15,8 +15,8 @@ from limner.models.architectures.lite import Decoded, Lite, boxes_at, padded, po
 from limner.models.bundle import Bundle
 from limner.models.importers.exporting import Conversion
 from limner.training.architectures.bundles import write_trained
-from limner.training.architectures.protocol import Found, Taken
-from limner.training.architectures.weights import take_weights
+from limner.training.architectures.protocol import Found
+from limner.training.architectures.weights import Staged
 from limner.training.config import RunConfig
 from limner.training.data.targets import Target
 from limner.training.detection.assignment import assign
@@ -29,13 +29,13 @@ _IOU = 0.6
 _MOST = 300
 
 
-class LiteLearner(nn.Module):
+class LiteLearner(Staged):
     """The network with its loss."""
 
     def __init__(self, labels: Sequence[str], width: int = 16) -> None:
         super().__init__()
         self.labels = tuple(labels)
-        self.network = Lite(len(self.labels), width)
+        self.network: Lite = Lite(len(self.labels), width)
 
     def losses(self, images: Sequence[Tensor], targets: Sequence[Target]) -> Mapping[str, Tensor]:
         """``label`` (binary cross-entropy with the wanted scores) and ``box`` (generalised IoU)."""
@@ -65,15 +65,9 @@ class LiteLearner(nn.Module):
         boxes = boxes_at(points, distances.float())
         return [_found(*each, threshold) for each in zip(logits.float().sigmoid(), boxes, images, strict=True)]
 
-    def take(self, weights: Mapping[str, Tensor]) -> Taken:
-        """Begin with the weights of another network of this kind."""
-        return take_weights(self.network, weights)
-
-    def freeze(self, stages: int) -> None:
-        """Keep the stem and the first stages as they are."""
-        parts = [self.network.stem, *self.network.stages]
-        for part in parts[: stages + 1 if stages else 0]:
-            part.requires_grad_(False)
+    def stages(self) -> Sequence[nn.Module]:
+        """The stem, then the stages of the backbone."""
+        return [self.network.stem, *self.network.stages]
 
     def export(self, folder: Path, config: RunConfig) -> Bundle:
         """A bundle that is read as YOLOv8's."""

@@ -122,7 +122,8 @@ class TinyYoloArchitecture:
 @torch.no_grad()
 def _draw(network: TinyYolo, grid: Grid) -> None:
     """Weights that keep signals as strong as they come; answers begin at boxes in the middle of their cells."""
-    for layer in [*network.convolutions(), *network.dense()]:
+    layers: list[nn.Conv2d | nn.Linear] = [*network.convolutions(), *network.dense()]
+    for layer in layers:
         nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
         if layer.bias is not None:
             layer.bias.zero_()

@@ -19,8 +19,6 @@ from limner.training.datasets.dataset import Dataset, DatasetPage, image_file, p
 Sample: TypeAlias = tuple[Tensor, Target]
 #: The same before anything is changed: uint8.
 Plain: TypeAlias = tuple[Tensor, Target]
-#: Changes an image (uint8 [3, height, width]) and its target together; ``seed`` decides how.
-Augment: TypeAlias = Callable[[Tensor, Target, int], tuple[Tensor, Target]]
 #: Images and targets of a batch; images differ in size.
 Batch: TypeAlias = tuple[list[Tensor], list[Target]]
 
@@ -44,6 +42,10 @@ class Mixing(Protocol):
 
     def mixed(self, image: Tensor, target: Target, seed: int, others: Others) -> Plain:
         """A changed copy; ``seed`` decides how, and which others are asked for."""
+
+
+#: Changes an image (uint8 [3, height, width]) and its target together; ``seed`` decides how.
+Augment: TypeAlias = Callable[[Tensor, Target, int], Plain] | Mixing
 
 
 class PageSamples(TorchDataset[Sample]):

@@ -93,7 +93,7 @@ class Trunk:
 
     def channels(self, stage: int) -> int:
         """What a stage, counted from 1, gives."""
-        return 64 * 2 ** (stage - 1) * (4 if self.bottleneck else 1) // self.shrink
+        return (64 << stage - 1) * (4 if self.bottleneck else 1) // self.shrink
 
 
 def stages_of(body: nn.Module) -> list[nn.Module]:

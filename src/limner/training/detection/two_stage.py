@@ -112,7 +112,7 @@ class Heads(RoIHeads):  # type: ignore[misc]  # torchvision has no types
 
 
 def _labels_loss(logits: Tensor, chosen: Sequence[Sampled], targets: Sequence[Targets]) -> Tensor:
-    rows = logits.split([len(each.boxes) for each in chosen])
+    rows = torch.split(logits, [len(each.boxes) for each in chosen])
     costs = [
         label_costs(own, each.labels, target["exhaustive"]).sum()
         for own, each, target in zip(rows, chosen, targets, strict=True)

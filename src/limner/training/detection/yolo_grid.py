@@ -33,8 +33,8 @@ class Cells:
 def cells_of(vectors: Tensor, grid: Grid) -> Cells:
     """Views into vectors, [images, length]."""
     square, side = grid.cells**2, (grid.cells, grid.cells)
-    classes, confidences, coordinates = vectors.split(
-        [square * grid.classes, square * grid.boxes, square * grid.boxes * 4], dim=1
+    classes, confidences, coordinates = torch.split(
+        vectors, [square * grid.classes, square * grid.boxes, square * grid.boxes * 4], dim=1
     )
     return Cells(
         classes.reshape(-1, *side, grid.classes),
