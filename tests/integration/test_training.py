@@ -64,7 +64,7 @@ class Member:
         self.token = Tokens(database, self.id).create("test", ["train"])[1]
         database.close()
         self.folder = workspace_folder(data, self.id)
-        squares(self.folder / "datasets")
+        squares(self.folder / "datasets", val=2)
         self.url = ""
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -104,7 +104,7 @@ def test_runs_outlive_their_processes_and_belong_to_one_workspace(data: Path, se
     anna, bert = Member(data, "anna"), Member(data, "bert")
     anna.url = bert.url = server.url
     # Short enough to end here, long enough to be killed twice before: time counts that is spent learning.
-    hers = anna.begin(name="mine", minutes=0.06, checkpoint_minutes=1e-9)
+    hers = anna.begin(name="mine", minutes=0.04)
     folder = anna.run(hers)
     _until(lambda: _batch(folder) >= 2, "the run has not begun")
     his = bert.begin(name="mine", epochs=1, alias="best")

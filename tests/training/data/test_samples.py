@@ -50,8 +50,8 @@ def test_other_pages_follow_from_seed_epoch_and_page_too(tmp_path: Path) -> None
     seen = [[samples[page, epoch] for page in range(3)] for epoch in range(4)]
     again = pickle.loads(pickle.dumps(samples))
     for epoch, pages in enumerate(seen):
-        for page, (image, target) in enumerate(pages):
-            other = again[page, epoch]
+        for number, (image, target) in enumerate(pages):
+            other = again[number, epoch]
             assert other[0].equal(image)
             assert other[1].boxes.equal(target.boxes)
-            assert target.page == page
+            assert target.page == number
