@@ -11,7 +11,7 @@ import typer
 
 from limner.cli.exits import ALL_DONE, NOTHING, SOME_FAILED
 from limner.cli.remote.server import Server
-from limner.cli.runs import print_run, print_runs
+from limner.cli.run_lines import print_run, print_runs
 from limner.cli.training import RunLine, estimate_rows
 from limner.client import Client
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from limner.core.errors import LimnerError
+from limner.core.errors import LimnerError, NotFoundError
 from limner.operations.images.shelf import Original, Shelf
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,8 @@ class MakingAhead:
         while (originals := self._waiting.get()) is not None and not self._stopping.is_set():
             try:
                 self._make_all(originals())
+            except NotFoundError:
+                logger.info("What tiled images were to be made of was deleted meanwhile")
             except Exception:
                 logger.exception("Tiled images could not be made ahead")
 
