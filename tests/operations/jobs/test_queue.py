@@ -26,4 +26,4 @@ def test_what_waits_is_counted_for_all_and_for_the_workspace(tmp_path: Path, bri
 def test_those_who_work_are_listed(tmp_path: Path, bright: Path) -> None:
     with opened(tmp_path / "data", bright) as place:
         (worker,) = queue_report(place.database, place.engine, place.workspace_id).workers
-        assert worker.kinds == ("annotate",)
+        assert worker.kinds == ("annotate", "evaluate", "train")

@@ -31,7 +31,7 @@ def test_which_machines_work_is_for_the_servers_admins(make_client: MakeClient) 
     admin, annotator = (with_token(anonymous, token_for(anonymous, scope)) for scope in ("admin", "annotate"))
     elsewhere = with_token(anonymous, token_for(anonymous, "admin", workspace="elsewhere"))
     (worker,) = admin.get("/v1/queue").json()["worker_list"]
-    assert worker["kinds"] == ["annotate"]
+    assert worker["kinds"] == ["annotate", "evaluate", "train"]
     for client in (annotator, elsewhere):
         queue = client.get("/v1/queue").json()
         assert (queue["workers"], queue["worker_list"]) == (1, None)

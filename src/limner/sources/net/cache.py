@@ -139,9 +139,9 @@ class Cache:
 
     def _intact(self, sha256: str, size: int) -> bool:
         """Whether a content is there at its full length; a power cut may have cut it short."""
-        path = self._path(sha256)
-        if path.is_file() and path.stat().st_size == size:
-            return True
+        with suppress(FileNotFoundError):  # another process may evict it just now
+            if self._path(sha256).stat().st_size == size:
+                return True
         with self._writing():
             self._remove(sha256)
         return False
